@@ -1,0 +1,152 @@
+"""What every corpus file builds on: its official numbers, and the walk over a folder of recordings.
+
+A corpus is one file with two public names, ``INFO`` (a :class:`CorpusInfo`) and ``scan(root)`` (root folder to
+:class:`Scan`), and one line in ``serzoo/corpora/__init__.py``.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+EMOTIONS = (
+    "anger",
+    "boredom",
+    "calm",
+    "contempt",
+    "disgust",
+    "excitement",
+    "fear",
+    "frustration",
+    "happiness",
+    "neutral",
+    "other",
+    "sadness",
+    "surprise",
+)
+COLUMNS = ("corpus", "file", "start", "end", "emotion", "gender", "speaker", "session", "text")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """What a corpus officially is, against which copies of it are checked.
+
+    Args:
+        name: short name, as in ``serzoo.corpora.read(name, root)``.
+        title: full name.
+        reference: the paper that presents it.
+        url: its official page.
+        licence: SPDX identifier or a short phrase.
+        layout: the files that a root must hold, in a few words, for error messages.
+        emotions: official number of utterances for each canonical emotion.
+        speakers: gender (``"female"`` or ``"male"``) of each official speaker.
+        speaker_emotions: official number of utterances by speaker and emotion; empty where none is published.
+        emotions_stand_alone: whether a copy that leaves out whole emotions may be read, if the others are complete.
+        known_duplicates: groups of file names, without suffix, that are bit-identical in the official release.
+        notes: remarks that ``serzoo check`` prints.
+    """
+
+    name: str
+    title: str
+    reference: str
+    url: str
+    licence: str
+    layout: str
+    emotions: Mapping[str, int]
+    speakers: Mapping[str, str]
+    speaker_emotions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    emotions_stand_alone: bool = False
+    known_duplicates: tuple[frozenset[str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_files(self) -> int:
+        """Official number of utterances."""
+        return sum(self.emotions.values())
+
+
+class Scan(NamedTuple):
+    """What a root holds.
+
+    ``rows`` has one mapping of column to value for each utterance, ordered by file, in which missing values are left
+    out. ``skipped`` has the recordings that are not in the table, by reason.
+    """
+
+    rows: list[dict[str, Any]]
+    skipped: dict[str, list[str]]
+
+
+def find_files(root: Path, max_depth: int, suffixes: Iterable[str] = AUDIO_SUFFIXES) -> list[str]:
+    """List the files below a folder, hidden ones left out.
+
+    The depth is bounded so that a wrong root, such as a home folder, is told quickly.
+
+    Args:
+        root: an existing folder.
+        max_depth: number of folder levels below ``root`` to enter.
+        suffixes: file name endings to keep, lower case, with the dot; case is ignored.
+
+    Returns:
+        Posix paths relative to ``root``, sorted.
+
+    Raises:
+        OSError: if a folder cannot be listed.
+
+    Example:
+        >>> find_files(Path("RAVDESS"), max_depth=1)  # doctest: +SKIP
+        ['Actor_01/03-01-01-01-01-01-01.wav', ...]
+    """
+    suffixes = tuple(suffixes)
+    found = []
+    pending = [("", 0)]
+    while pending:
+        prefix, depth = pending.pop()
+        with os.scandir(root / prefix) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    if depth < max_depth:
+                        pending.append((f"{prefix}{entry.name}/", depth + 1))
+                elif entry.name.lower().endswith(suffixes):
+                    found.append(prefix + entry.name)
+    return sorted(found)
+
+
+def split_copies(files: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Keep one file for each utterance where a root holds several under the same name.
+
+    A copy nearer to the root wins, then a .wav (the official format). Mirrors of RAVDESS are known to hold everything
+    twice, once in a folder of its own.
+
+    Args:
+        files: posix paths; two with the same name, suffix aside, are copies.
+
+    Returns:
+        ``(kept, others)``, each sorted.
+
+    Example:
+        >>> split_copies(["b/x.wav", "a/b/x.wav", "b/x.flac"])
+        (['b/x.wav'], ['a/b/x.wav', 'b/x.flac'])
+    """
+    kept: dict[str, str] = {}
+    others = []
+    for file in sorted(files, key=lambda f: (f.count("/"), not f.lower().endswith(".wav"), f)):
+        stem = stem_of(file)
+        if stem in kept:
+            others.append(file)
+        else:
+            kept[stem] = file
+    return sorted(kept.values()), sorted(others)
+
+
+def stem_of(file: str) -> str:
+    """Return the name of a posix path without folders and suffix.
+
+    Example:
+        >>> stem_of("wav/03a01Fa.wav")
+        '03a01Fa'
+    """
+    return file.rpartition("/")[2].rpartition(".")[0]

@@ -1,0 +1,156 @@
+"""Folds: which speakers train, which ones choose and which ones judge.
+
+Every fold has training, validation and test speakers without overlap, and over the folds of a protocol each speaker is
+tested exactly once. Whatever breaks this is refused.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serzoo.errors import CorpusError, SpeakerLeakError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Speaker = tuple[str, str]  # (corpus, speaker)
+Assign = Callable[[list[Speaker]], list[tuple[list[Speaker], list[Speaker]]]]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Speakers to train on, to choose by and to test on, each a tuple of ``(corpus, speaker)`` pairs.
+
+    ``index`` counts the folds of a protocol from 0, and is ``None`` where everyone is trained on.
+    """
+
+    index: int | None
+    train: tuple[Speaker, ...]
+    validation: tuple[Speaker, ...]
+    test: tuple[Speaker, ...]
+
+    @property
+    def name(self) -> str:
+        """``"fold0"``, ``"fold1"``, ... or ``"all"``."""
+        return "all" if self.index is None else f"fold{self.index}"
+
+    def split(self, table: "pd.DataFrame") -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame"]:
+        """Split a table by speaker.
+
+        Args:
+            table: what :meth:`Protocol.apply` returned; its index and the order of its rows are kept.
+
+        Returns:
+            ``(train, validation, test)``; every row of ``table`` stands in exactly one of them.
+
+        Raises:
+            SpeakerLeakError: if a speaker stands in two parts of the fold.
+            CorpusError: if a row's speaker is in no part of it.
+        """
+        refuse_overlap(self)
+        pairs = list(zip(table["corpus"], table["speaker"], strict=True))
+        part_of = {pair: part for part in ("train", "validation", "test") for pair in getattr(self, part)}
+        unknown = sorted({pair for pair in pairs if pair not in part_of}, key=str)
+        if unknown:
+            raise CorpusError(f"Speakers of the table that are in no part of {self.name}: {join(unknown)}.")
+        parts = [part_of[pair] for pair in pairs]
+        return tuple(table.loc[[p == part for p in parts]] for part in ("train", "validation", "test"))
+
+
+def all_speakers(table: "pd.DataFrame") -> Fold:
+    """Return the fold that trains on everyone, for weights that are made to be used and not to be judged.
+
+    Args:
+        table: with the columns ``corpus`` and ``speaker``.
+
+    Example:
+        >>> import pandas as pd
+        >>> all_speakers(pd.DataFrame({"corpus": ["emodb"], "speaker": ["03"]})).train
+        (('emodb', '03'),)
+    """
+    return Fold(None, tuple(sorted(set(zip(table["corpus"], table["speaker"], strict=True)))), (), ())
+
+
+def guard(folds: Sequence[Fold], speakers: Iterable[Speaker]) -> None:
+    """Refuse folds that share speakers, or do not test each speaker exactly once.
+
+    Args:
+        folds: the folds of one protocol.
+        speakers: everyone who must be tested.
+
+    Raises:
+        SpeakerLeakError: if a speaker stands in two parts of a fold.
+        CorpusError: if a speaker is tested never or twice, or a part of a fold is empty.
+    """
+    for fold in folds:
+        refuse_overlap(fold)
+        empty = [part for part in ("train", "validation", "test") if not getattr(fold, part)]
+        if empty:
+            raise CorpusError(f"{fold.name} has no {' and no '.join(empty)} speaker.")
+    tested = Counter(speaker for fold in folds for speaker in fold.test)
+    wrong = sorted(pair for pair in {*speakers, *tested} if tested[pair] != 1 or pair not in set(speakers))
+    if wrong:
+        raise CorpusError(f"Each speaker of the table must be tested exactly once. This fails for {join(wrong)}.")
+
+
+def refuse_overlap(fold: Fold) -> None:
+    """Raise :class:`SpeakerLeakError` if a speaker stands in two parts of a fold."""
+    times = Counter(speaker for part in (fold.train, fold.validation, fold.test) for speaker in set(part))
+    shared = sorted(speaker for speaker, count in times.items() if count > 1)
+    if shared:
+        raise SpeakerLeakError(f"{fold.name} shares speakers between its parts: {join(shared)}.")
+
+
+def leave_one_speaker_out(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
+    """Test each speaker in turn, and validate on the one that follows, the first following the last.
+
+    Args:
+        speakers: in the order of the folds.
+
+    Returns:
+        ``[(validation, test), ...]``, as many as speakers.
+
+    Raises:
+        CorpusError: if there are fewer than three.
+
+    Example:
+        >>> leave_one_speaker_out([("emodb", "03"), ("emodb", "08"), ("emodb", "09")])[0]
+        ([('emodb', '08')], [('emodb', '03')])
+    """
+    if len(speakers) < 3:
+        raise CorpusError(
+            "Leaving one speaker out needs at least 3 speakers, to train on, to validate on and to test on. "
+            f"Received {len(speakers)}: {join(speakers)}."
+        )
+    following = speakers[1:] + speakers[:1]
+    return [([validation], [test]) for test, validation in zip(speakers, following, strict=True)]
+
+
+def fixed(corpus: str, parts: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Assign:
+    """Make the ``assign`` of a protocol whose speakers are published.
+
+    Args:
+        corpus: name of the corpus.
+        parts: ``(validation, test)`` speakers of each fold.
+
+    Returns:
+        A function of the speakers of a table, which raises :class:`CorpusError` unless they are the published ones.
+    """
+    wanted = {(corpus, speaker) for _, test in parts for speaker in test}
+
+    def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
+        missing, unknown = sorted(wanted.difference(speakers)), sorted(set(speakers) - wanted)
+        if missing:
+            raise CorpusError(f"It needs {len(wanted)} speakers. Received {len(speakers)}, without {join(missing)}.")
+        if unknown:
+            raise CorpusError(f"It knows {len(wanted)} speakers. Received others: {join(unknown)}.")
+        return [tuple([(corpus, speaker) for speaker in part] for part in pair) for pair in parts]
+
+    return assign
+
+
+def join(items: Iterable[object], limit: int = 10) -> str:
+    """List things in an error message, a (corpus, speaker) pair as two words, at most ``limit`` of them."""
+    words = [" ".join(item) if isinstance(item, tuple) else str(item) for item in items]
+    return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

@@ -1,0 +1,11 @@
+"""Judging models: predictions, figures with intervals over speakers, comparisons.
+
+Importing this needs pandas and NumPy only; models, sound and pictures load what they need when they are used.
+"""
+
+# Imported by name and not lazily: the submodule `evaluate` would otherwise take the place of the function.
+from serzoo.evaluation.evaluate import LEAK_STAMP, evaluate
+from serzoo.evaluation.summary import compare, recompute, summarize
+from serzoo.evaluation.tables import compare_table, summary_text
+
+__all__ = ["LEAK_STAMP", "compare", "compare_table", "evaluate", "recompute", "summarize", "summary_text"]

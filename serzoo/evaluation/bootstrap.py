@@ -1,0 +1,174 @@
+"""Confidence intervals of figures, bootstrapped over speakers.
+
+Clips of one speaker are alike, so the speaker is what is drawn: with replacement, all clips of a drawn speaker at once,
+and the same draw for every seed. A draw is a sum of per-speaker confusion matrices, so that ten thousand of them are a
+matrix product however many clips there are.
+
+Reference:
+    Field, Welsh (2007), Bootstrapping clustered data. https://doi.org/10.1111/j.1467-9868.2007.00593.x
+    Efron (1987), Better bootstrap confidence intervals. https://doi.org/10.1080/01621459.1987.10478410
+"""
+
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from serzoo.errors import unknown_name
+from serzoo.evaluation.predictions import PREFIX, classes
+
+METHODS = ("bca", "percentile")
+_CHUNK_BYTES = 64 * 2**20
+
+
+class SpeakerConfusions(NamedTuple):
+    """Confusion matrices of each speaker and seed.
+
+    Attributes:
+        counts: float64 whole numbers, shape ``(speakers, seeds, classes, classes)``.
+        speakers: sorted pairs of corpus and speaker.
+        seeds: sorted seeds.
+        labels: classes in the order of rows and columns.
+    """
+
+    counts: np.ndarray
+    speakers: list[tuple[str, str]]
+    seeds: list[int]
+    labels: list[str]
+
+
+class Intervals(NamedTuple):
+    """Figures with their intervals.
+
+    Attributes:
+        value: figures of all speakers, shape ``(figures,)``.
+        low: lower ends, shape ``(figures,)``; NaN where there are fewer than two speakers.
+        high: upper ends, shape ``(figures,)``.
+    """
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def speaker_confusions(predictions: pd.DataFrame) -> SpeakerConfusions:
+    """Count the confusions of each speaker and seed; the answer is the most probable class.
+
+    Of classes that tie, the first column is the answer. Every truth must be a class of the table.
+
+    Args:
+        predictions: a valid table of predictions.
+
+    Returns:
+        The matrices, in an order that does not depend on the order of the rows.
+
+    Example:
+        >>> speaker_confusions(predictions).counts.shape  # doctest: +SKIP
+        (24, 5, 8, 8)
+    """
+    labels = classes(predictions)
+    pairs = pd.MultiIndex.from_frame(predictions[["corpus", "speaker"]])
+    speakers = sorted(pairs.unique())
+    seeds = sorted(predictions["seed"].unique().tolist())
+    speaker = pd.MultiIndex.from_tuples(speakers).get_indexer(pairs)
+    seed = np.searchsorted(seeds, predictions["seed"].to_numpy())
+    truth = pd.Index(labels).get_indexer(predictions["truth"])
+    if (truth < 0).any():
+        raise unknown_name("class", predictions["truth"].iloc[int(np.argmin(truth))], labels)
+    answer = predictions[[PREFIX + label for label in labels]].to_numpy().argmax(axis=1)
+    shape = (len(speakers), len(seeds), len(labels), len(labels))
+    flat = np.ravel_multi_index((speaker, seed, truth, answer), shape)
+    counts = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+    return SpeakerConfusions(counts.astype(np.float64), [tuple(pair) for pair in speakers], seeds, labels)
+
+
+def intervals(
+    counts: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+    method: str = "percentile",
+) -> Intervals:
+    """Bootstrap figures over speakers.
+
+    Args:
+        counts: something to be summed over speakers, shape ``(speakers, ...)``.
+        statistic: takes sums of the shape ``(draws, ...)`` and gives figures, ``(draws, figures)``. NaN, such as the
+            recall of a class that no drawn speaker has, is left out of that figure's distribution.
+        resamples: number of draws.
+        seed: of the draws; the same seed gives the same intervals on any machine and NumPy version.
+        level: share of intervals that shall hold the truth.
+        method: ``"percentile"``, or ``"bca"`` (bias-corrected and accelerated).
+
+    Returns:
+        Figures and their intervals.
+
+    Raises:
+        UnknownNameError: for a method that does not exist.
+
+    Example:
+        >>> hits = np.array([[8.0], [9.0], [10.0], [7.0]])  # of ten clips each
+        >>> result = intervals(hits, lambda total: total / 40)
+        >>> [round(float(figure[0]), 3) for figure in result]
+        [0.85, 0.75, 0.95]
+    """
+    if method not in METHODS:
+        raise unknown_name("bootstrap method", method, METHODS)
+    total = counts.sum(axis=0)
+    value = statistic(total[None])[0]
+    if len(counts) < 2:
+        return Intervals(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
+    draws = np.concatenate([statistic(sums) for sums in _drawn_sums(counts, resamples, seed)])
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    tails = np.repeat(tails[:, None], len(value), axis=1)  # (2, figures)
+    if method == "bca":
+        tails = _bca_tails(tails, value, draws, statistic(total - counts))
+    ends = np.array([_quantiles(draws[:, i], tails[:, i]) for i in range(len(value))])
+    return Intervals(value, ends[:, 0], ends[:, 1])
+
+
+def _drawn_sums(counts: np.ndarray, resamples: int, seed: int):
+    """Yield sums over drawn speakers in chunks of bounded memory, shape ``(draws, ...)``."""
+    num_speakers, shape = len(counts), counts.shape[1:]
+    flat = counts.reshape(num_speakers, -1)
+    chunk = max(1, _CHUNK_BYTES // (8 * max(flat.shape[1], num_speakers)))
+    # RandomState and not default_rng: its stream is frozen, and published intervals must not move with NumPy.
+    random = np.random.RandomState(seed)
+    for first in range(0, resamples, chunk):
+        num_draws = min(chunk, resamples - first)
+        drawn = (random.random_sample((num_draws, num_speakers)) * num_speakers).astype(np.int64)
+        drawn += num_speakers * np.arange(num_draws)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=num_draws * num_speakers).reshape(num_draws, num_speakers)
+        yield (times.astype(np.float64) @ flat).reshape(num_draws, *shape)
+
+
+def _quantiles(draws: np.ndarray, tails: np.ndarray) -> np.ndarray:
+    draws = draws[~np.isnan(draws)]
+    if not len(draws) or np.isnan(tails).any():
+        return np.full(2, np.nan)
+    return np.quantile(draws, tails)
+
+
+def _bca_tails(tails: np.ndarray, value: np.ndarray, draws: np.ndarray, left_one_out: np.ndarray) -> np.ndarray:
+    normal = NormalDist()
+    moved = tails.copy()
+    for i in range(len(value)):
+        distribution = draws[~np.isnan(draws[:, i]), i]
+        jackknife = left_one_out[~np.isnan(left_one_out[:, i]), i]
+        if not len(distribution) or not len(jackknife):
+            continue
+        below = np.mean(distribution < value[i]) + 0.5 * np.mean(distribution == value[i])
+        deviation = jackknife.mean() - jackknife
+        spread = np.sum(deviation**2)
+        if not 0 < below < 1 or spread == 0:
+            continue  # every draw is the same: the percentile interval is that point
+        bias = normal.inv_cdf(below)
+        acceleration = np.sum(deviation**3) / (6 * spread**1.5)
+        for end in range(2):
+            z = bias + normal.inv_cdf(tails[end, i])
+            moved[end, i] = normal.cdf(bias + z / (1 - acceleration * z))
+    return moved

@@ -1,0 +1,66 @@
+"""Files that are whole or not there."""
+
+import contextlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+
+def replace_file(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file aside and rename it, so that no reader ever sees half of it.
+
+    Args:
+        path: the file to write or replace; its folder is made if need be.
+        data: what it shall hold.
+
+    Raises:
+        OSError: if the disk is full or the folder read-only; an older file of that name is then left as it was.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> replace_file(folder + "/a.txt", b"whole")
+        >>> os.listdir(folder)
+        ['a.txt']
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with open(aside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def to_json(value: Any) -> bytes:
+    r"""Write a report as JSON that any parser takes: a NaN becomes ``null``.
+
+    Args:
+        value: nested dicts, lists, strings and numbers.
+
+    Returns:
+        Indented UTF-8 text with a final newline.
+
+    Example:
+        >>> to_json({"ci_low": float("nan")})
+        b'{\n  "ci_low": null\n}\n'
+    """
+    return (json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

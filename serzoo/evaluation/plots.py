@@ -1,0 +1,140 @@
+"""Pictures of figures. matplotlib is imported when a picture is drawn, and no global state of it is touched."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from serzoo import metrics
+from serzoo.evaluation.files import replace_file
+
+_INK, _SOFT_INK = "#1c2733", "#5b6b7b"
+
+
+def confusion_png(
+    counts: Sequence[Sequence[int]], labels: Sequence[str], *, title: str = "", subtitle: str = "", stamp: str = ""
+) -> bytes:
+    """Draw a confusion matrix: colour and per cent are the share of the true class, the count stands below.
+
+    Args:
+        counts: rows are the truth, shape ``(classes, classes)``.
+        labels: the classes.
+        title: first line above.
+        subtitle: second line above, such as the UA with its interval.
+        stamp: what every reader must know, in red between title and matrix.
+
+    Returns:
+        A PNG file; the same input gives the same bytes with the same matplotlib.
+
+    Example:
+        >>> confusion_png([[9, 1], [2, 8]], ["anger", "sadness"])[1:4]  # doctest: +SKIP
+        b'PNG'
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+    counts = np.asarray(counts)
+    support = counts.sum(axis=1)
+    shares = counts / np.maximum(support, 1)[:, None]
+    hits = metrics.recalls(counts)
+    side = 1.3 + 0.78 * len(labels)
+    figure = Figure(figsize=(side + 1.1, side + 0.9), dpi=160, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    colours = LinearSegmentedColormap.from_list("serzoo", ["#f7f9fb", "#b9d3e6", "#4a8dbd", "#0f4c81"])
+    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="equal")
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            _cell(axes, row, column, shares[row, column], int(counts[row, column]))
+    ticks = range(len(labels))
+    axes.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor", color=_INK)
+    rows = [f"{label}  ({total:,})" for label, total in zip(labels, support.tolist(), strict=True)]
+    axes.set_yticks(ticks, rows, color=_INK)
+    # White lines between the cells, and the recalls again at the right edge where the eye compares them.
+    axes.set_xticks(np.arange(len(labels) - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(len(labels) - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("predicted", color=_SOFT_INK, labelpad=6)
+    axes.set_ylabel("spoken (examples)", color=_SOFT_INK, labelpad=6)
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(ticks, ["-" if np.isnan(hit) else f"{100 * hit:.1f} %" for hit in hits], color=_INK)
+    right.set_ylabel("recall", color=_SOFT_INK, labelpad=6)
+    right.tick_params(length=0)
+    right.spines[:].set_visible(False)
+    _headline(figure, axes, title, subtitle, stamp)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def plot_confusion(path: str | os.PathLike, summary: Mapping[str, Any], title: str = "", stamp: str = "") -> None:
+    """Draw the confusion matrix of a summary into a PNG file.
+
+    Args:
+        path: the file; it is replaced as a whole or not at all.
+        summary: what :func:`serzoo.evaluation.summarize` gave.
+        title: first line above.
+        stamp: what every reader must know.
+
+    Raises:
+        OSError: if the file cannot be written.
+
+    Example:
+        >>> plot_confusion("confusion.png", summary, "cnn_ablstm on ravdess")  # doctest: +SKIP
+    """
+    replace_file(path, summary_png(summary, title, stamp))
+
+
+def summary_png(summary: Mapping[str, Any], title: str = "", stamp: str = "") -> bytes:
+    """Draw the confusion matrix of a summary, with its UA, size and chance above.
+
+    Args:
+        summary: what :func:`serzoo.evaluation.summarize` gave.
+        title: first line above.
+        stamp: what every reader must know.
+
+    Returns:
+        A PNG file.
+
+    Example:
+        >>> png = summary_png(summary, "cnn_ablstm on ravdess")  # doctest: +SKIP
+    """
+    ua, confusion = summary["ua"], summary["confusion"]
+    ends = "" if np.isnan(ua["ci_low"]) else f" [{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]"
+    seeds = f", {summary['seeds']} seeds" if summary["seeds"] > 1 else ""
+    subtitle = f"UA {100 * ua['value']:.1f} %{ends}, chance {100 * summary['chance']:.1f} %\n"
+    subtitle += f"{summary['n']:,} utterances, {summary['num_speakers']} speakers{seeds}"
+    return confusion_png(confusion["counts"], confusion["labels"], title=title, subtitle=subtitle, stamp=stamp)
+
+
+def _cell(axes: Any, row: int, column: int, share: float, count: int) -> None:
+    dark = share > 0.6  # where white reads better than ink on the colour
+    percent = f"{100 * share:.0f} %" if share >= 0.005 else "<1 %"
+    weight = "bold" if row == column else "normal"
+    ink, soft_ink = ("white", "#d7e5f0") if dark else (_INK, _INK if share > 0.3 else _SOFT_INK)
+    axes.text(column, row - 0.12, percent, ha="center", va="center", color=ink, fontsize=10, fontweight=weight)
+    axes.text(column, row + 0.23, f"{count:,}", ha="center", va="center", color=soft_ink, fontsize=7)
+
+
+def _headline(figure: Any, axes: Any, title: str, subtitle: str, stamp: str) -> None:
+    lines = [(title, 13, "bold", _INK), (subtitle, 10, "normal", _SOFT_INK), (stamp, 10, "bold", "#b3261e")]
+    height = 8.0  # points above the matrix, from the last line up
+    for text, size, weight, colour in reversed(lines):
+        if text:
+            axes.annotate(
+                text,
+                (0, 1),
+                xytext=(0, height),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                va="bottom",
+                fontsize=size,
+                fontweight=weight,
+                color=colour,
+            )
+            height += (1.35 * size) * (1 + text.count("\n")) + 3

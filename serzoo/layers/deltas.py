@@ -1,0 +1,74 @@
+"""First and second time derivatives as further channels."""
+
+import keras
+from keras import ops
+
+from serzoo.layers.valid_mask import valid_mask
+
+
+@keras.saving.register_keras_serializable("serzoo")
+class Deltas(keras.layers.Layer):
+    r"""Stack features with their deltas and delta-deltas.
+
+    .. math:: d_t = \frac{\sum_{n=1}^{N} n (x_{t+n} - x_{t-n})}{2 \sum_{n=1}^{N} n^2}
+
+    Frames before the first and after the last valid one are copies of these two, for the features and again for the
+    deltas, of which the delta-deltas are the deltas. Always float32.
+
+    Args:
+        width: N, the number of frames that the regression reads on each side.
+
+    Call arguments:
+        x: features, shape ``(batch, frames, mels)``.
+        num_frames: valid frames of each clip, integers of shape ``(batch,)``, at least 1.
+
+    Output shape:
+        ``(batch, frames, mels, 3)``: static, delta, delta-delta; zero beyond ``num_frames``.
+
+    Raises:
+        ValueError: if ``width`` is less than 1.
+
+    Example:
+        >>> Deltas()(keras.ops.ones((1, 5, 8)), keras.ops.array([5])).shape  # (1, 5, 8, 3)
+
+    Reference:
+        Young et al., The HTK Book, section 5.6.
+    """
+
+    def __init__(self, width=2, **kwargs):
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        if width < 1:
+            raise ValueError(f"Deltas: width must be an integer >= 1. Received: {width!r}.")
+        self.width = width
+
+    def build(self, x_shape, num_frames_shape):
+        """Nothing to build."""
+
+    def call(self, x, num_frames):  # noqa: D102
+        mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]
+        last = ops.maximum(ops.cast(num_frames, "int32") - 1, 0)[:, None, None]
+        delta = self._regress(x, mask, last)
+        delta_delta = self._regress(delta, mask, last)
+        return ops.where(mask[..., None], ops.stack([x, delta, delta_delta], axis=-1), 0.0)
+
+    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+        return (*x_shape, 3)
+
+    def compute_output_spec(self, x, num_frames):  # noqa: D102
+        return keras.KerasTensor((*x.shape, 3), dtype="float32")
+
+    def get_config(self):  # noqa: D102
+        return {**super().get_config(), "width": self.width}
+
+    def _regress(self, x, mask, last):
+        frames = ops.shape(x)[1]
+        end = ops.take_along_axis(x, last, axis=1)  # (batch, 1, mels)
+        x = ops.where(mask, x, end)
+        x = ops.concatenate([x[:, :1]] * self.width + [x] + [end] * self.width, axis=1)
+        total = 0.0
+        for n in range(1, self.width + 1):
+            ahead = x[:, self.width + n : self.width + n + frames]
+            behind = x[:, self.width - n : self.width - n + frames]
+            total = total + (ahead - behind) * float(n)
+        return total * (0.5 / sum(n * n for n in range(1, self.width + 1)))

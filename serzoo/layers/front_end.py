@@ -1,0 +1,47 @@
+"""The front end that the models share: waveform to standardised log-mel spectrogram with its time derivatives."""
+
+from collections.abc import Mapping
+
+from serzoo.layers.deltas import Deltas
+from serzoo.layers.log_mel import LogMel
+from serzoo.layers.spec_augment import SpecAugment
+from serzoo.layers.standardize import Standardize
+
+_STANDARDIZE = {
+    "utterance": {"mode": "utterance", "axes": "time"},
+    "utterance_all": {"mode": "utterance", "axes": "all"},
+    "global": {"mode": "global"},
+}
+
+
+def front_end(
+    waveform,
+    num_samples,
+    *,
+    delta_width: int,
+    standardize: str,
+    spec_augment: Mapping | None = None,
+    seed: int | None = None,
+    **log_mel,
+):
+    """Chain LogMel, Deltas, Standardize and SpecAugment.
+
+    Args:
+        waveform: symbolic input, shape ``(batch, samples)``.
+        num_samples: symbolic input, shape ``(batch,)``.
+        delta_width: width of :class:`serzoo.layers.Deltas` in frames to either side.
+        standardize: ``"utterance"`` (each mel band of each clip), ``"utterance_all"`` (each clip over all bands) or
+            ``"global"`` (statistics of the training set, kept as weights).
+        spec_augment: arguments of :class:`serzoo.layers.SpecAugment`; None for no masks.
+        seed: seed of the masks.
+        **log_mel: arguments of :class:`serzoo.layers.LogMel`.
+
+    Returns:
+        Features of shape ``(batch, frames, mels, 3)`` and their valid lengths ``(batch,)``.
+    """
+    x, n = LogMel(name="log_mel", **log_mel)(waveform, num_samples)
+    x = Deltas(delta_width, name="deltas")(x, n)
+    x = Standardize(**_STANDARDIZE[standardize], name="standardize")(x, n)
+    if spec_augment:
+        x = SpecAugment(**spec_augment, seed=seed, name="spec_augment")(x, n)
+    return x, n

@@ -1,0 +1,196 @@
+"""Log-mel spectrogram of raw waveforms, inside the graph."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from serzoo.layers.mel_filter_bank import mel_filter_bank
+from serzoo.layers.valid_mask import valid_mask
+
+_CHOICES = {
+    "mel_scale": ("htk", "slaney"),
+    "mel_norm": (None, "slaney"),
+    "window": ("hamming", "hann"),
+    "implementation": ("fft", "dft"),
+}
+
+
+@keras.saving.register_keras_serializable("serzoo")
+class LogMel(keras.layers.Layer):
+    """Natural logarithm of the mel-band power of a waveform.
+
+    A frame is ``fft_size`` samples long and not centred: frame ``i`` covers the samples from ``i * hop``. The periodic
+    window stands in the middle of it, as in librosa with ``center=False``. A clip of ``n`` samples has
+    ``max(1, 1 + (n - fft_size) // hop)`` frames; one shorter than a frame is padded with zeros to one frame.
+
+    Each clip is treated alone: no maximum, mean or padding of the batch enters its values. The layer always works and
+    answers in float32, whatever the dtype policy, because a logarithm of a power leaves the range of float16.
+
+    Args:
+        sample_rate_hz: sample rate of the waveform in Hz.
+        window_ms: length of the window in ms, at most ``fft_size`` samples.
+        hop_ms: step from frame to frame in ms.
+        fft_size: length of a frame and of its Fourier transform in samples.
+        num_mels: number of mel bands.
+        min_hz: lower foot of the first band in Hz.
+        max_hz: upper foot of the last band in Hz, at most half the sample rate.
+        mel_scale: ``"htk"`` or ``"slaney"``.
+        mel_norm: ``None`` (triangles of height 1) or ``"slaney"`` (of area 1).
+        window: ``"hamming"`` or ``"hann"``.
+        floor: smallest power before the logarithm, so that silence is ``log(floor)``.
+        implementation: ``"fft"``, or ``"dft"``: two matrix products, for formats that know no Fourier transform.
+
+    Call arguments:
+        waveform: floats of shape ``(batch, samples)``; samples from ``num_samples`` on are ignored.
+        num_samples: valid samples of each clip, integers of shape ``(batch,)``.
+
+    Output shape:
+        ``(batch, frames, num_mels)`` float32, zero beyond ``num_frames``, and ``num_frames``, ``(batch,)`` int32.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+        >>> log_mel, num_frames = LogMel()(keras.random.normal((2, 16000)), keras.ops.array([16000, 300]))
+        >>> log_mel.shape, num_frames  # (2, 97, 64), [97, 1]
+
+    Reference:
+        Davis and Mermelstein (1980). https://doi.org/10.1109/TASSP.1980.1163420
+    """
+
+    def __init__(
+        self,
+        sample_rate_hz=16000,
+        window_ms=25.0,
+        hop_ms=10.0,
+        fft_size=512,
+        num_mels=64,
+        min_hz=50.0,
+        max_hz=8000.0,
+        mel_scale="htk",
+        mel_norm=None,
+        window="hamming",
+        floor=1e-10,
+        implementation="fft",
+        **kwargs,
+    ):
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.sample_rate_hz = sample_rate_hz
+        self.window_ms = window_ms
+        self.hop_ms = hop_ms
+        self.fft_size = fft_size
+        self.num_mels = num_mels
+        self.min_hz = min_hz
+        self.max_hz = max_hz
+        self.mel_scale = mel_scale
+        self.mel_norm = mel_norm
+        self.window = window
+        self.floor = floor
+        self.implementation = implementation
+        self._window_size = round(window_ms * sample_rate_hz / 1000.0)
+        self._hop_size = round(hop_ms * sample_rate_hz / 1000.0)
+        self._check()
+        self._offset = (fft_size - self._window_size) // 2
+
+    def build(self, waveform_shape, num_samples_shape):
+        """Compute the window, the mel matrix and, for ``"dft"``, the Fourier matrices."""
+        phase = 2.0 * np.pi * np.arange(self._window_size) / self._window_size
+        alpha = 0.54 if self.window == "hamming" else 0.5
+        window = alpha - (1.0 - alpha) * np.cos(phase)
+        filters = mel_filter_bank(
+            self.sample_rate_hz, self.fft_size, self.num_mels, self.min_hz, self.max_hz, self.mel_scale, self.mel_norm
+        )
+        # Bins outside every band need no Fourier coefficient.
+        self._window = window.astype(_fft_dtype())
+        self._filters = filters.astype("float32")
+        if self.implementation == "dft":
+            turn = np.outer(np.arange(self._window_size), np.arange(self.fft_size // 2 + 1)) % self.fft_size
+            angle = 2.0 * np.pi * turn / self.fft_size
+            self._cos = (window[:, None] * np.cos(angle)).astype("float32")
+            self._sin = (window[:, None] * np.sin(angle)).astype("float32")
+
+    def call(self, waveform, num_samples):  # noqa: D102
+        num_samples = ops.minimum(ops.cast(num_samples, "int32"), ops.shape(waveform)[1])
+        waveform = ops.where(valid_mask(num_samples, ops.shape(waveform)[1]), ops.cast(waveform, "float32"), 0.0)
+        num_frames = ops.maximum(1, 1 + (num_samples - self.fft_size) // self._hop_size)
+        frames = self._frame(waveform)  # (batch, frames, window)
+        if self.implementation == "fft":
+            # The window alone is transformed: its place in the FFT frame turns the phase and leaves the power.
+            frames = ops.cast(frames, _fft_dtype()) * self._window
+            real, imag = (ops.cast(part, "float32") for part in ops.rfft(frames, fft_length=self.fft_size))
+        else:
+            real, imag = ops.matmul(frames, self._cos), ops.matmul(frames, self._sin)
+        power = ops.square(real) + ops.square(imag)  # (batch, frames, bins)
+        log_mel = ops.log(ops.maximum(ops.matmul(power, self._filters), self.floor))  # (batch, frames, mels)
+        mask = valid_mask(num_frames, ops.shape(log_mel)[1])
+        return ops.where(mask[:, :, None], log_mel, 0.0), num_frames
+
+    def compute_output_shape(self, waveform_shape, num_samples_shape):  # noqa: D102
+        samples = waveform_shape[1]
+        frames = None if samples is None else max(1, 1 + (samples - self.fft_size) // self._hop_size)
+        return (waveform_shape[0], frames, self.num_mels), (waveform_shape[0],)
+
+    def compute_output_spec(self, waveform, num_samples):  # noqa: D102
+        log_mel, num_frames = self.compute_output_shape(waveform.shape, num_samples.shape)
+        return keras.KerasTensor(log_mel, dtype="float32"), keras.KerasTensor(num_frames, dtype="int32")
+
+    def get_config(self):  # noqa: D102
+        return {
+            **super().get_config(),
+            "sample_rate_hz": self.sample_rate_hz,
+            "window_ms": self.window_ms,
+            "hop_ms": self.hop_ms,
+            "fft_size": self.fft_size,
+            "num_mels": self.num_mels,
+            "min_hz": self.min_hz,
+            "max_hz": self.max_hz,
+            "mel_scale": self.mel_scale,
+            "mel_norm": self.mel_norm,
+            "window": self.window,
+            "floor": self.floor,
+            "implementation": self.implementation,
+        }
+
+    def _frame(self, waveform):
+        """Cut the windows out of a waveform: ``(batch, samples)`` to ``(batch, frames, window)``."""
+        hop, window = self._hop_size, self._window_size
+        samples = ops.shape(waveform)[1]
+        # An array shorter than a frame gives one frame: Python's max on static shapes, a tensor's otherwise.
+        maximum = max if isinstance(samples, int) else ops.maximum
+        frames = maximum(1 + (samples - self.fft_size) // hop, 1)
+        # Whole hops side by side are cheaper to copy than overlapping frames are to gather. The padding has a fixed
+        # width, which every backend can compile, and the cut comes after it.
+        num_hops = math.ceil(window / hop)
+        waveform = ops.pad(waveform, [[0, 0], [0, self._offset + self.fft_size + num_hops * hop]])
+        waveform = waveform[:, self._offset : self._offset + (frames + num_hops - 1) * hop]
+        hops = ops.reshape(waveform, (-1, frames + num_hops - 1, hop))
+        parts = [hops[:, i : i + frames, : min(hop, window - i * hop)] for i in range(num_hops)]
+        return ops.concatenate(parts, axis=-1)
+
+    def _check(self):
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"LogMel: {name} must be one of {allowed}. Received: {value!r}.")
+        for name in ("sample_rate_hz", "window_ms", "hop_ms", "fft_size", "num_mels", "floor"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"LogMel: {name} must be > 0. Received: {getattr(self, name)!r}.")
+        if not 1 <= self._window_size <= self.fft_size:
+            raise ValueError(
+                f"LogMel: window_ms must be 1 to {self.fft_size} samples, fft_size. Received: {self._window_size} samples."
+            )
+        if self._hop_size < 1:
+            raise ValueError(f"LogMel: hop_ms must be at least one sample. Received: {self.hop_ms!r}.")
+        if not 0 <= self.min_hz < self.max_hz <= self.sample_rate_hz / 2:
+            raise ValueError(
+                f"LogMel: 0 <= min_hz < max_hz <= {self.sample_rate_hz / 2} must hold. "
+                f"Received: min_hz={self.min_hz!r}, max_hz={self.max_hz!r}."
+            )
+
+
+def _fft_dtype():
+    """In float32 the rounding of the loudest bins moves the weakest by up to 4e-4; JAX has no float64 by default."""
+    return "float64" if keras.backend.backend() == "tensorflow" else "float32"

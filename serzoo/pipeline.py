@@ -1,0 +1,257 @@
+"""From a table of clips to batches: decode, cache, draw, crop, pad.
+
+Training is planned before it is read: :func:`plan_epoch` draws, from the seed and the epoch alone, which clip stands in
+which place of which batch, where it is cropped, with which neighbour it is mixed, and its labels. Two feeds then carry
+out the same plan: :func:`dataset`, a ``tf.data.Dataset`` that decodes in parallel and prefetches, and
+:class:`ArrayFeed`, a ``keras.utils.PyDataset`` for backends without TensorFlow. Both give the same batches.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from serzoo import audio
+from serzoo.errors import CorpusError
+from serzoo.models.classifier import padded
+
+CACHE_BYTES = 2 * 2**30
+NUM_WORKERS = 4
+
+
+class Clips:
+    """The waveforms of a table, decoded when asked for and kept as long as the cache has room.
+
+    Args:
+        table: rows with ``corpus``, ``file``, ``start`` and ``end`` (seconds, NaN for a whole file).
+        roots: root folder of each corpus.
+        cache_bytes: room of the cache; clips that find none are decoded each time.
+    """
+
+    def __init__(self, table: pd.DataFrame, roots: Mapping[str, str | Path], cache_bytes: int = CACHE_BYTES):
+        if missing := sorted(set(table["corpus"]) - set(roots)):
+            raise CorpusError(f"No root folder was given for: {', '.join(missing)}. Received: {', '.join(roots)}.")
+        self._keys = list(zip(table["corpus"], table["file"], table["start"], table["end"], strict=True))
+        self._roots = {corpus: Path(root) for corpus, root in roots.items()}
+        self._cache, self._room = {}, cache_bytes
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Waveform of one row, ``(samples,)`` float32 at 16 kHz."""
+        corpus, file, start, end = key = self._keys[index]
+        key = (corpus, file, str(start), str(end))  # NaN does not equal itself, its text does
+        if (clip := self._cache.get(key)) is None:
+            times = {"start_s": None if np.isnan(start) else start, "end_s": None if np.isnan(end) else end}
+            clip = audio.read(self._roots[corpus] / file, **times)
+            if clip.nbytes <= self._room:
+                self._room -= clip.nbytes
+                self._cache[key] = clip
+        return clip
+
+
+def labels(table: pd.DataFrame, heads: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+    """One-hot labels of each task; a missing label is a row of zeros.
+
+    Args:
+        table: rows with one column for each task.
+        heads: class names of each task.
+
+    Returns:
+        ``{task: (rows, classes)}`` float32.
+    """
+    return {
+        task: (table[task].to_numpy(object)[:, None] == np.array(classes, object)[None]).astype("float32")
+        for task, classes in heads.items()
+    }
+
+
+def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, training, augmentation) -> dict:
+    """Draw one epoch of training.
+
+    Args:
+        targets: one-hot labels of each task, as from :func:`labels`.
+        epoch: number of the epoch; the same seed and epoch give the same plan.
+        seed: seed of the run.
+        training: the section of the config: ``sampling``, ``steps_per_epoch``, ``batch_size``.
+        augmentation: the section of the config: ``mixup_alpha``, ``mixup_probability``.
+
+    Returns:
+        Arrays with one row for each place, ``steps * batch_size`` of them: ``index`` of the clip, ``crop`` in [0, 1),
+        ``partner`` (place in its batch) and ``weight`` of the mix, ``labels/TASK`` (soft) and ``weights/TASK`` (0
+        where the label is missing).
+    """
+    rng = np.random.default_rng([seed, epoch])
+    size = training.batch_size
+    emotion = targets["emotion"]
+    steps = training.steps_per_epoch or -(-len(emotion) // size)
+    places = steps * size
+    if training.sampling == "balanced":
+        members = [np.flatnonzero(column) for column in emotion.T if column.any()]
+        chosen = [members[i] for i in rng.integers(len(members), size=places)]
+        index = np.array([rows[int(u * len(rows))] for rows, u in zip(chosen, rng.random(places), strict=True)])
+    else:
+        epochs_needed = -(-places // len(emotion))
+        index = np.concatenate([rng.permutation(len(emotion)) for _ in range(epochs_needed)])[:places]
+
+    crop = rng.random(places).astype("float32")
+    partner = np.concatenate([rng.permutation(size) for _ in range(steps)]).astype("int32")
+    weight = np.ones(places, "float32")
+    mixed = rng.random(places) < augmentation.mixup_probability
+    if mixed.any():
+        drawn = rng.beta(augmentation.mixup_alpha, augmentation.mixup_alpha, places)
+        weight[mixed] = drawn[mixed]
+
+    plan = {"index": index.astype("int32"), "crop": crop, "partner": partner, "weight": weight}
+    neighbour = index[partner + np.arange(places) // size * size]
+    for task, values in targets.items():
+        plan[f"labels/{task}"] = weight[:, None] * values[index] + (1 - weight[:, None]) * values[neighbour]
+        # of a mix, what is missing on either side is missing
+        known = values.any(axis=1)
+        plan[f"weights/{task}"] = (known[index] & (known[neighbour] | (weight == 1))).astype("float32")
+    return plan
+
+
+def cropped(clip: np.ndarray, crop: float, crop_s: float) -> np.ndarray:
+    """Cut ``crop_s`` seconds out of a clip, at the place ``crop`` in [0, 1); shorter clips stay whole."""
+    length = round(crop_s * audio.SAMPLE_RATE_HZ)
+    start = int(crop * max(1, len(clip) - length + 1))
+    return clip[start : start + length]
+
+
+class ArrayFeed(keras.utils.PyDataset):
+    """Training batches from clips in memory, for any backend.
+
+    Args:
+        clips: waveforms ``(samples,)`` at 16 kHz: a list of arrays, or :class:`Clips`.
+        targets: as of :func:`plan_epoch`.
+        config: the model's config.
+        seed: seed of the run.
+        epoch: first epoch.
+    """
+
+    def __init__(self, clips, targets, config, seed: int, epoch: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self._clips, self._targets, self._config = clips, targets, config
+        self._seed, self._epoch = seed, epoch
+        self._draw()
+
+    def _draw(self):
+        self._plan = plan_epoch(self._targets, self._epoch, self._seed, self._config.training, self._config.augmentation)
+
+    def __len__(self) -> int:
+        return len(self._plan["index"]) // self._config.training.batch_size
+
+    def __getitem__(self, step: int):
+        size = self._config.training.batch_size
+        rows = {key: values[step * size : (step + 1) * size] for key, values in self._plan.items()}
+        crop_s = self._config.augmentation.crop_s
+        clips = [cropped(self._clips[i], u, crop_s) for i, u in zip(rows["index"], rows["crop"], strict=True)]
+        return _as_fit_takes_it(padded(clips), rows)
+
+    def on_epoch_end(self):
+        """Draw the next epoch; Keras calls this."""
+        self._epoch += 1
+        self._draw()
+
+
+def dataset(clips, targets, config, seed: int, epoch: int = 0):
+    """Training batches by tf.data: decoded in parallel, cached by the clips, padded, prefetched, epoch after epoch.
+
+    Args:
+        clips: as of :class:`ArrayFeed`.
+        targets: as of :func:`plan_epoch`.
+        config: the model's config.
+        seed: seed of the run.
+        epoch: first epoch.
+
+    Returns:
+        Endless ``tf.data.Dataset`` of (inputs, labels, sample weights), each a dict of tensors.
+    """
+    import tensorflow as tf
+
+    size, crop_s = config.training.batch_size, config.augmentation.crop_s
+
+    def plan(number):
+        drawn = plan_epoch(targets, int(number), seed, config.training, config.augmentation)
+        return [drawn[key] for key in keys]
+
+    def read(index, crop):
+        return np.ascontiguousarray(cropped(clips[int(index)], float(crop), crop_s))
+
+    def with_waveform(row):
+        waveform = tf.numpy_function(read, [row["index"], row["crop"]], tf.float32)
+        waveform.set_shape([None])
+        return row | {"waveform": waveform, "num_samples": tf.shape(waveform)[0]}
+
+    first = plan_epoch(targets, epoch, seed, config.training, config.augmentation)
+    keys = list(first)
+
+    def epoch_rows(number):
+        drawn = tf.numpy_function(plan, [number], [tf.as_dtype(first[key].dtype) for key in keys])
+        for tensor, key in zip(drawn, keys, strict=True):
+            tensor.set_shape((None, *first[key].shape[1:]))
+        return tf.data.Dataset.from_tensor_slices(dict(zip(keys, drawn, strict=True)))
+
+    rows = tf.data.Dataset.range(epoch, 2**31).flat_map(epoch_rows).map(with_waveform, tf.data.AUTOTUNE)
+    batches = rows.padded_batch(size, drop_remainder=True)
+    return batches.map(lambda row: _as_fit_takes_it(row, row)).prefetch(4)
+
+
+def _as_fit_takes_it(audio_batch: Mapping, rows: Mapping) -> tuple[dict, dict, dict]:
+    """Sort the columns of a batch into inputs, labels and sample weights."""
+    inputs = {"waveform": audio_batch["waveform"], "num_samples": audio_batch["num_samples"]}
+    inputs |= {"partner": rows["partner"], "weight": rows["weight"]}
+    answers, weights = (
+        {key.removeprefix(prefix): rows[key] for key in rows if key.startswith(prefix)}
+        for prefix in ("labels/", "weights/")
+    )
+    return inputs, answers, weights
+
+
+def evaluation_batches(clips, batch_size: int = 32) -> Iterator[tuple[np.ndarray, dict]]:
+    """Whole clips, batched with others of about their length, each once.
+
+    Args:
+        clips: waveforms, as of :class:`ArrayFeed`; decoded by several threads, 16 batches at a time, so that memory
+            does not grow with their number.
+        batch_size: clips in a batch.
+
+    Yields:
+        The clips' indices ``(batch,)`` and the model's inputs.
+    """
+    with ThreadPoolExecutor(NUM_WORKERS) as pool:
+        for first in range(0, len(clips), 16 * batch_size):
+            indices = np.arange(first, min(first + 16 * batch_size, len(clips)))
+            waveforms = list(pool.map(clips.__getitem__, indices))
+            order = np.argsort([len(waveform) for waveform in waveforms], kind="stable")
+            for i in range(0, len(order), batch_size):
+                chosen = order[i : i + batch_size]
+                yield indices[chosen], padded([waveforms[j] for j in chosen])
+
+
+def predict(model, clips, batch_size: int = 32) -> dict[str, np.ndarray]:
+    """Probabilities of every task for whole clips.
+
+    Args:
+        model: a classifier.
+        clips: as of :func:`evaluation_batches`.
+        batch_size: clips in a batch.
+
+    Returns:
+        ``{task: (clips, classes)}`` float32, in the order of the clips.
+    """
+    answers = {task: np.zeros((len(clips), len(classes)), "float32") for task, classes in model.heads.items()}
+    for indices, inputs in evaluation_batches(clips, batch_size):
+        for task, values in model.predict_on_batch(inputs).items():
+            answers[task][indices] = values
+    return answers
+
+
+def predict_table(model, table: pd.DataFrame, roots: Mapping[str, str | Path]) -> dict[str, np.ndarray]:
+    """Probabilities of every task for the rows of a table; see :func:`predict`."""
+    return predict(model, Clips(table, roots, cache_bytes=0))

@@ -1,0 +1,133 @@
+"""The models that exist: each name beside the dotted name of its builder, so that listing them imports none.
+
+A builder is a function ``build(config, ...)`` in ``serzoo/models/``; its values stand in ``zoo_configs/NAME.yaml``.
+"""
+
+import fnmatch
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from serzoo import yaml_text
+from serzoo.errors import ConfigError, MissingFileError, unknown_name
+
+BUILDERS: dict[str, str] = {
+    "cnn_ablstm": "serzoo.models.cnn_ablstm:build",
+    "cnn_ablstm_mtl": "serzoo.models.cnn_ablstm:build",
+}
+
+
+def names() -> list[str]:
+    """Names of the registered models, sorted.
+
+    Example:
+        >>> "cnn_ablstm_mtl" in names()
+        True
+    """
+    return sorted(BUILDERS)
+
+
+def list_models(pattern: str = "*", *, pretrained: bool = False, licence: str | None = None) -> list[str]:
+    """Names of models, or of the weights that ship with them.
+
+    Args:
+        pattern: shell pattern, such as ``"*mtl*"``; it is matched against the name, and against ``name.tag``.
+        pretrained: list weights, as ``name.tag``, instead of bare names.
+        licence: ``"commercial"`` for weights that may be used for any purpose, or the SPDX name of a licence, such as
+            ``"CC-BY-NC-SA-4.0"``; a bare name is listed if some of its weights have it.
+
+    Returns:
+        Sorted names.
+
+    Example:
+        >>> list_models("*_mtl")
+        ['cnn_ablstm_mtl']
+    """
+    found = []
+    for name in names():
+        tags = [entry["tag"] for entry in raw_entries(name)["weights"] if _licensed(entry, licence)]
+        if pretrained:
+            full = [f"{name}.{tag}" for tag in tags]
+            found += full if fnmatch.fnmatchcase(name, pattern) else fnmatch.filter(full, pattern)
+        elif fnmatch.fnmatchcase(name, pattern) and (tags or licence is None):
+            found.append(name)
+    return sorted(found)
+
+
+def raw_entries(name: str) -> dict[str, list[dict[str, Any]]]:
+    """The sections ``weights`` and ``reported`` of a model's YAML, read fast: without pydantic, and so unchecked.
+
+    Raises:
+        UnknownNameError: if no model has this name.
+        ConfigError: if the file holds no such sections; :func:`serzoo.config.load` tells more.
+    """
+    path = config_path(name)
+    label = yaml_text.label_of(path)
+    data = yaml_text.parse(yaml_text.read(path), label)
+    sections = {key: data.get(key) if isinstance(data, dict) else None for key in ("weights", "reported")}
+    for key, entries in sections.items():
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) and "tag" in entry for entry in entries):
+            raise ConfigError(f"{label}: {key} must be a list of mappings with a tag.")
+    return sections
+
+
+def builder(name: str) -> Callable:
+    """Import the builder of a model.
+
+    Args:
+        name: registered name, without a tag.
+
+    Returns:
+        The function that the registry names; its module is imported now.
+
+    Raises:
+        UnknownNameError: if no model has this name; the message holds the nearest ones.
+    """
+    module, _, function = BUILDERS[check_name(name)].partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if a model has it.
+
+    Raises:
+        UnknownNameError: if none has; the message holds the nearest ones.
+    """
+    if name not in BUILDERS:
+        raise unknown_name("model", name, BUILDERS, see="serzoo list")
+    return name
+
+
+def config_path(name: str) -> Path:
+    """Path of the YAML file of a registered model, ``zoo_configs/NAME.yaml``.
+
+    Raises:
+        UnknownNameError: if no model has this name.
+    """
+    return configs_folder() / f"{check_name(name)}.yaml"
+
+
+def configs_folder() -> Path:
+    """Folder of the YAML files: inside the package in a wheel, beside it in a checkout or an editable install.
+
+    Raises:
+        MissingFileError: if the installation has lost it.
+    """
+    package = Path(__file__).resolve().parent
+    places = (package / "zoo_configs", package.parent / "zoo_configs")
+    for place in places:
+        if place.is_dir():
+            return place
+    raise MissingFileError(f"serzoo needs its folder zoo_configs; it is in neither of: {', '.join(map(str, places))}.")
+
+
+def weights_folder() -> Path:
+    """Folder of the weights that ship with the package, ``serzoo/weights``; it may be absent in a bare checkout."""
+    return Path(__file__).resolve().parent / "weights"
+
+
+def _licensed(entry: dict[str, Any], licence: str | None) -> bool:
+    if licence is None:
+        return True
+    return bool(entry.get("commercial")) if licence == "commercial" else entry.get("licence") == licence

@@ -1,0 +1,265 @@
+"""Fit one model: the augmentation around it, the optimiser, the epoch's log and the state to resume from.
+
+Works on every backend: fed by tf.data on TensorFlow, by :class:`serzoo.pipeline.ArrayFeed` elsewhere.
+"""
+
+import contextlib
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from serzoo import layers, metrics, pipeline
+from serzoo.evaluation.files import replace_file
+
+STATE = "state.npz"
+LOG = "log.csv"
+
+
+def augmented(model: keras.Model, augmentation, seed: int) -> keras.Model:
+    """Wrap a model for training: the layers that vary the waveform, in front of it.
+
+    Args:
+        model: from ``{"waveform", "num_samples"}`` to probabilities by task.
+        augmentation: the section of the config.
+        seed: seed of the layers.
+
+    Returns:
+        Model with the same outputs and shared weights, and two inputs more: ``partner`` and ``weight`` of the mix, each
+        ``(batch,)``.
+    """
+    waveform = keras.Input((None,), name="waveform")
+    num_samples = keras.Input((), dtype="int32", name="num_samples")
+    partner = keras.Input((), dtype="int32", name="partner")
+    weight = keras.Input((), name="weight")
+    x, n = waveform, num_samples
+    if tuple(augmentation.speed) != (1.0, 1.0):
+        x, n = layers.RandomSpeed(*augmentation.speed, seed=seed)(x, n)
+    if augmentation.mixup_probability:
+        x, n = layers.Mixup()(x, n, partner, weight)
+    if augmentation.noise_probability:
+        x = layers.RandomNoise(*augmentation.noise_snr_db, augmentation.noise_probability, seed=seed + 1)(x, n)
+    if tuple(augmentation.gain_db) != (0.0, 0.0):
+        x = layers.RandomGain(*augmentation.gain_db, seed=seed + 2)(x)
+    inputs = {"waveform": waveform, "num_samples": num_samples, "partner": partner, "weight": weight}
+    return keras.Model(inputs, model({"waveform": x, "num_samples": n}), name="training")
+
+
+def compiled(wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: int) -> keras.Model:
+    """Compile with AdamW, warm-up and cosine decay, and one weighted cross-entropy for each task."""
+    training = config.training
+    warmup = round(training.warmup_epochs * steps_per_epoch)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        training.learning_rate / 100 if warmup else training.learning_rate,
+        max(1, total_epochs * steps_per_epoch - warmup),
+        warmup_target=training.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=training.weight_decay,
+        global_clipnorm=training.clip_norm,
+        use_ema=training.ema_momentum is not None,
+        ema_momentum=training.ema_momentum or 0.99,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    wrapper.compile(
+        optimizer=optimizer,
+        loss={
+            task: keras.losses.CategoricalCrossentropy(label_smoothing=config.heads[task].label_smoothing)
+            for task in wrapper.output
+        },
+        loss_weights={task: config.heads[task].loss_weight for task in wrapper.output},
+    )
+    return wrapper
+
+
+def fit(
+    model,
+    config,
+    clips,
+    targets: Mapping[str, np.ndarray],
+    *,
+    epochs: int,
+    seed: int,
+    folder: Path,
+    validation: tuple | None = None,
+    total_epochs: int | None = None,
+    tensorboard: bool = True,
+    verbose: str | int = "auto",
+) -> list[dict]:
+    """Train a model, or go on with a training that was cut off.
+
+    After every epoch ``folder`` holds the log and the whole state (weights, optimiser, averages, random seeds); a
+    process killed at any moment goes on from the last whole epoch as if nothing had happened.
+
+    Args:
+        model: a classifier; holds the final (averaged) weights afterwards.
+        config: its config.
+        clips: waveforms of the training rows, a list of arrays or :class:`serzoo.pipeline.Clips`.
+        targets: one-hot labels of the training rows by task.
+        epochs: epochs to train.
+        seed: seed of draws, augmentation and dropout.
+        folder: where log and state are kept.
+        validation: clips and targets of the validation speakers, or None.
+        total_epochs: length of the learning-rate schedule; ``epochs`` if None.
+        tensorboard: whether to write TensorBoard logs, too.
+        verbose: as of ``keras.Model.fit``.
+
+    Returns:
+        One dict for each epoch: losses, learning rate, ``val_ua``.
+    """
+    feed = pipeline.ArrayFeed(clips, targets, config, seed)
+    steps = len(feed)
+    wrapper = compiled(augmented(model, config.augmentation, seed), config, total_epochs or epochs, steps)
+    wrapper.optimizer.build(wrapper.trainable_variables)
+    epoch_end = _EpochEnd(wrapper, model, folder, validation, keep_best=config.training.keep == "best")
+    first = epoch_end.restore()
+
+    if first < epochs:
+        if keras.backend.backend() == "tensorflow":
+            feed = pipeline.dataset(clips, targets, config, seed, epoch=first)
+        else:
+            feed = pipeline.ArrayFeed(clips, targets, config, seed, epoch=first)
+        callbacks = [epoch_end, keras.callbacks.TerminateOnNaN()]
+        if tensorboard and keras.backend.backend() == "tensorflow":
+            callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+        wrapper.fit(
+            feed,
+            initial_epoch=first,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=verbose,
+        )
+    epoch_end.put_final_weights()
+    return epoch_end.rows
+
+
+class _EpochEnd(keras.callbacks.Callback):
+    """Judge the validation speakers with the averaged weights, then write the log and the state."""
+
+    def __init__(self, wrapper, inner, folder: Path, validation, keep_best: bool):
+        super().__init__()
+        self._wrapper, self._inner, self._folder = wrapper, inner, Path(folder)
+        self._validation, self._keep_best = validation, keep_best and validation is not None
+        self.rows: list[dict] = []
+        self._best: list[np.ndarray] | None = None
+
+    # --- Keras calls this ---------------------------------------------------------------------------------------
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs if logs is not None else {}
+        row = {"epoch": epoch + 1, "learning_rate": _number(self._wrapper.optimizer.learning_rate)}
+        row |= {key: float(value) for key, value in logs.items() if not key.startswith("val_")}
+        if not math.isfinite(row["loss"]):
+            return  # TerminateOnNaN ends the run; the last good state stays
+        if self._validation is not None:
+            with averaged_weights(self._wrapper):
+                row["val_ua"] = logs["val_ua"] = self._judge()
+                if self._keep_best and row["val_ua"] > max((r["val_ua"] for r in self.rows), default=-1):
+                    self._best = [np.asarray(variable) for variable in self._inner.variables]
+        self.rows.append(row)
+        self._save()
+
+    # --- fit() calls these --------------------------------------------------------------------------------------
+
+    def restore(self) -> int:
+        """Load the state of the last whole epoch; returns how many epochs are done."""
+        path = self._folder / STATE
+        if not path.exists():
+            return 0
+        with np.load(path, allow_pickle=False) as state:
+            for i, variable in enumerate(self._variables()):
+                variable.assign(state[f"variable{i}"])
+            if "best0" in state:
+                self._best = [state[f"best{i}"] for i in range(len(self._inner.variables))]
+            done = int(state["epochs"])
+        with open(self._folder / LOG, newline="") as file:
+            self.rows = [_typed(row) for row in csv.DictReader(file)][:done]
+        return done
+
+    def put_final_weights(self):
+        """Leave the weights to keep in the model: the averaged ones of the last epoch, or of the best one."""
+        if self._best is not None:
+            for variable, value in zip(self._inner.variables, self._best, strict=True):
+                variable.assign(value)
+            return
+        for variable, average in _averages(self._wrapper.optimizer):
+            variable.assign(average)
+
+    # --- own ----------------------------------------------------------------------------------------------------
+
+    def _judge(self) -> float:
+        clips, targets = self._validation
+        truth = targets["emotion"].argmax(axis=1)
+        guess = pipeline.predict(self._inner, clips)["emotion"].argmax(axis=1)
+        return float(metrics.ua(metrics.confusion(truth, guess, list(range(targets["emotion"].shape[1])))))
+
+    def _variables(self):
+        return [*self._wrapper.variables, *self._wrapper.optimizer.variables]
+
+    def _save(self):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.rows[0]))
+        writer.writeheader()
+        writer.writerows(self.rows)
+        replace_file(self._folder / LOG, text.getvalue().encode())
+        arrays = {f"variable{i}": np.asarray(variable) for i, variable in enumerate(self._variables())}
+        arrays |= {f"best{i}": value for i, value in enumerate(self._best or [])}
+        packed = io.BytesIO()
+        np.savez(packed, epochs=len(self.rows), **arrays)
+        replace_file(self._folder / STATE, packed.getvalue())  # last: the state says how much of the log counts
+
+
+@contextlib.contextmanager
+def averaged_weights(wrapper: keras.Model):
+    """Put the moving averages in the place of the weights for a while."""
+    pairs = list(_averages(wrapper.optimizer))
+    raw = [np.asarray(variable) for variable, _ in pairs]
+    for variable, average in pairs:
+        variable.assign(average)
+    yield
+    for (variable, _), value in zip(pairs, raw, strict=True):
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def precision(name: str):
+    """Build models in a precision: ``auto`` is mixed_float16 where there is a GPU and float32 elsewhere."""
+    if name == "auto":
+        name = "mixed_float16" if _has_gpu() else "float32"
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+
+
+def _has_gpu() -> bool:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    return any(device.startswith(("gpu", "cuda")) for device in keras.distribution.list_devices())
+
+
+def _averages(optimizer):
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
+    if optimizer.use_ema:
+        # Keras has no public reader of the averages; its own SwapEMAWeights uses this attribute, too
+        yield from zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
+
+
+def _number(value) -> float:
+    return float(np.asarray(keras.ops.convert_to_numpy(value)))
+
+
+def _typed(row: Mapping[str, str]) -> dict:
+    return {key: int(value) if key == "epoch" else float(value) for key, value in row.items()}

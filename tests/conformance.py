@@ -1,0 +1,172 @@
+"""What every layer and every model must hold, whatever it computes.
+
+A layer's own test calls :func:`run_layer_conformance` and adds an oracle; a model's own test calls
+:func:`run_model_conformance`. Both look at inference: nothing of the batch, of the padding or of the way in which a
+shape was declared may reach a clip's answer, and what is written to disk answers as before.
+
+Conventions: the first axis of every input and output is the batch; the second axis of the padded input is time; one
+input holds the valid lengths. An output whose second axis follows the padding must be zero where the other run has
+no such position (``zero_padding=False`` lifts that for layers that pass their input on).
+"""
+
+import json
+
+import keras
+import numpy as np
+
+TOLERANCE = 1e-5
+
+
+def run_layer_conformance(layer, x, lengths, *extra, tolerance=TOLERANCE, zero_padding=True, mixed_float16=True):
+    """Check a layer that is called as ``layer(x, lengths, *extra)``, or ``layer(x)`` where ``lengths`` is None.
+
+    Args:
+        layer: the layer; it is built and its weights stay as they are.
+        x: padded input, shape ``(batch, time, ...)``.
+        lengths: valid lengths, int32 of shape ``(batch,)``, which should differ, or ``None``.
+        *extra: further inputs, each with the batch first.
+        tolerance: greatest difference, absolute and relative, that counts as equal.
+        zero_padding: whether outputs must be zero in the padding.
+        mixed_float16: whether the layer must give finite values under that policy.
+    """
+    inputs = {"x": x, "lengths": lengths} if lengths is not None else {"x": x}
+    inputs |= {f"extra_{i}": array for i, array in enumerate(extra)}
+
+    def call(inputs, layer=layer):
+        return layer(*[keras.ops.convert_to_tensor(array) for array in inputs.values()], training=False)
+
+    if "training" not in layer._call_signature.parameters:
+
+        def call(inputs, layer=layer):
+            return layer(*[keras.ops.convert_to_tensor(array) for array in inputs.values()])
+
+    outputs = to_numpy(call(inputs))
+    assert all(np.isfinite(output).all() for output in outputs)
+    check_config_round_trip(layer)
+    check_batch_invariance(call, inputs, tolerance)
+    if lengths is not None:
+        check_padding_invariance(call, inputs, "x", "lengths", tolerance, zero_padding)
+    check_shapes(layer, inputs, outputs)
+    check_keras_file(functional(layer, inputs), inputs, tolerance)
+    if mixed_float16:
+        config = layer.get_config() | {"dtype": "mixed_float16"}
+        mixed = to_numpy(call(inputs, type(layer).from_config(config)))
+        assert all(np.isfinite(output).all() for output in mixed), "not finite under mixed_float16"
+        assert [a.shape for a in mixed] == [a.shape for a in outputs]
+
+
+def run_model_conformance(model, inputs, *, padded="waveform", lengths="num_samples", tolerance=TOLERANCE, rebuild=None):
+    """Check a model that is called with a dict of inputs and answers with a tensor or a dict of tensors.
+
+    Args:
+        model: the model, with dynamic batch and time.
+        inputs: its inputs, a dict of arrays with at least two clips of different lengths.
+        padded: name of the padded input.
+        lengths: name of the input with the valid lengths.
+        tolerance: greatest difference that counts as equal.
+        rebuild: function without arguments that builds the model anew; if given, it is also run under mixed_float16.
+    """
+
+    def call(inputs, model=model):
+        return model({name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}, training=False)
+
+    assert all(np.isfinite(output).all() for output in to_numpy(call(inputs)))
+    check_batch_invariance(call, inputs, tolerance)
+    check_padding_invariance(call, inputs, padded, lengths, tolerance)
+    check_keras_file(model, inputs, tolerance)
+    if rebuild is not None:
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            mixed = to_numpy(call(inputs, rebuild()))
+        finally:
+            keras.config.set_dtype_policy(policy)
+        assert all(np.isfinite(output).all() for output in mixed), "not finite under mixed_float16"
+
+
+def check_config_round_trip(layer):
+    """A layer made from a layer's config, by way of JSON, has the same config, and Keras knows its class."""
+    config = json.loads(json.dumps(layer.get_config()))
+    assert json.loads(json.dumps(type(layer).from_config(dict(config)).get_config())) == config
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(again) is type(layer)
+    assert keras.saving.get_registered_name(type(layer)).startswith("serzoo>")
+
+
+def check_batch_invariance(call, inputs, tolerance=TOLERANCE):
+    """A clip's answer is the same alone and beside others: ``f(batch)[i] == f(batch[i])``."""
+    together = to_numpy(call(inputs))
+    for i in range(len(next(iter(inputs.values())))):
+        alone = to_numpy(call({name: array[i : i + 1] for name, array in inputs.items()}))
+        for a, b in zip(together, alone, strict=True):
+            np.testing.assert_allclose(a[i], b[0], tolerance, tolerance, err_msg=f"clip {i} beside others and alone")
+
+
+def check_padding_invariance(call, inputs, padded, lengths, tolerance=TOLERANCE, zero_padding=True):
+    """A clip's answer is the same without padding and with padding, garbage in it: ``f(pad(x)) == f(x)``."""
+    rng = np.random.default_rng(0)
+    for i, length in enumerate(np.asarray(inputs[lengths])):
+        clip = {name: array[i : i + 1] for name, array in inputs.items()}
+        exact = to_numpy(call(clip | {padded: clip[padded][:, :length]}))
+        # Odd and even lengths differ where a stride or a pool is near.
+        for extra in (1, 2, 37):
+            garbage = 1e3 * rng.standard_normal((1, extra, *clip[padded].shape[2:])).astype("float32")
+            longer = to_numpy(call(clip | {padded: np.concatenate([clip[padded][:, :length], garbage], axis=1)}))
+            for a, b in zip(exact, longer, strict=True):
+                _check_prefix(a[0], b[0], tolerance, zero_padding, f"clip {i}, {length} samples or frames + {extra}")
+
+
+def check_shapes(layer, inputs, outputs):
+    """Shapes and dtypes are announced as they come, with all of them static and with batch and time unknown."""
+    specs = [[keras.KerasTensor(np.shape(a), dtype=np.asarray(a).dtype.name) for a in inputs.values()]]
+    first = np.shape(inputs["x"])
+    specs.append([keras.KerasTensor((None, None, *first[2:]), dtype="float32"), *specs[0][1:]])
+    specs[1][1:] = [keras.KerasTensor((None, *spec.shape[1:]), dtype=spec.dtype) for spec in specs[0][1:]]
+    for spec in specs:
+        announced = keras.tree.flatten(layer.compute_output_spec(*spec))
+        assert len(announced) == len(outputs)
+        for tensor, output in zip(announced, outputs, strict=True):
+            assert len(tensor.shape) == output.ndim
+            assert all(a in (None, b) for a, b in zip(tensor.shape, output.shape, strict=True))
+            assert keras.backend.standardize_dtype(tensor.dtype) == output.dtype.name
+    static = [tuple(t.shape) for t in keras.tree.flatten(layer.compute_output_spec(*specs[0]))]
+    assert static == [output.shape for output in outputs]
+
+
+def check_keras_file(model, inputs, tolerance=TOLERANCE):
+    """A model that was written to a ``.keras`` file and read again answers as before, under another batch size too."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        again = keras.saving.load_model(path)
+    tensors = {name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}
+    for a, b in zip(to_numpy(model(tensors, training=False)), to_numpy(again(tensors, training=False)), strict=True):
+        np.testing.assert_allclose(a, b, tolerance, tolerance, err_msg="after a .keras file")
+
+
+def functional(layer, inputs):
+    """Put a layer into a functional model with unknown batch and time."""
+    tensors = {}
+    for name, array in inputs.items():
+        shape = (None, *array.shape[2:]) if name == "x" else array.shape[1:]
+        tensors[name] = keras.Input(shape, name=name, dtype=array.dtype.name)
+    return keras.Model(tensors, layer(*tensors.values()))
+
+
+def to_numpy(outputs):
+    """Flatten a nest of tensors, dicts by sorted key, into a list of arrays."""
+    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
+
+
+def _check_prefix(exact, longer, tolerance, zero_padding, message):
+    if exact.shape == longer.shape:
+        np.testing.assert_allclose(exact, longer, tolerance, tolerance, err_msg=message)
+        return
+    assert exact.shape[1:] == longer.shape[1:], f"padding changed the shape: {exact.shape}, {longer.shape}; {message}"
+    shorter = min(len(exact), len(longer))
+    np.testing.assert_allclose(exact[:shorter], longer[:shorter], tolerance, tolerance, err_msg=message)
+    if zero_padding:
+        assert not np.any(exact[shorter:]) and not np.any(longer[shorter:]), f"padding is not zero: {message}"

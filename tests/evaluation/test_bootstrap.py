@@ -1,0 +1,125 @@
+"""Intervals against a literal resampling, SciPy, simulation and the clock."""
+
+import time
+
+import numpy as np
+import pytest
+from toy_predictions import toy_predictions
+
+from serzoo import metrics
+from serzoo.errors import UnknownNameError
+from serzoo.evaluation import bootstrap, summarize
+from serzoo.evaluation import predictions as tables
+
+
+def test_speaker_confusions_equal_a_loop():
+    table = toy_predictions(num_rows=60, num_speakers=5).sample(frac=1, random_state=0)
+    table.loc[table["speaker"] == "05", "corpus"] = "another"
+    result = bootstrap.speaker_confusions(table)
+    assert result.speakers == [("another", "05"), *(("toy", f"0{i}") for i in range(1, 5))]
+    expected = np.zeros((5, 2, 4, 4))
+    for row in table.to_dict("records"):
+        answer = max(result.labels, key=lambda label: row[f"p_{label}"])
+        place = result.speakers.index((row["corpus"], row["speaker"])), row["seed"]
+        expected[(*place, result.labels.index(row["truth"]), result.labels.index(answer))] += 1
+    np.testing.assert_array_equal(result.counts, expected)
+
+
+def test_intervals_equal_a_literal_bootstrap_of_rows():
+    """Draw speakers, gather their rows with pandas, average over seeds, take percentiles."""
+    table = tables.validate(toy_predictions(num_rows=96, num_speakers=8))
+    columns = [f"p_{label}" for label in tables.classes(table)]
+    table["answer"] = [name[2:] for name in table[columns].idxmax(axis=1)]
+    speakers = sorted(table["speaker"].unique())
+    rows = {(s, seed): table[(table["speaker"] == s) & (table["seed"] == seed)] for s in speakers for seed in (0, 1)}
+    random = np.random.RandomState(3)
+    figures = []
+    for _ in range(200):
+        drawn = [speakers[int(u * len(speakers))] for u in random.random_sample(len(speakers))]
+        by_seed = []
+        for seed in (0, 1):
+            truth = [t for s in drawn for t in rows[s, seed]["truth"]]
+            answer = [a for s in drawn for a in rows[s, seed]["answer"]]
+            recalls = [
+                np.mean([a == t for t, a in zip(truth, answer, strict=True) if t == label]) for label in set(truth)
+            ]
+            by_seed.append(np.mean(recalls))
+        figures.append(np.mean(by_seed))
+    summary = summarize(table.drop(columns="answer"), resamples=200, seed=3)
+    expected = np.percentile(figures, [2.5, 97.5])
+    assert [summary["ua"]["ci_low"], summary["ua"]["ci_high"]] == pytest.approx(expected, abs=1e-9)
+
+
+def accuracy(sums):
+    return sums[:, :1] / sums[:, 1:]
+
+
+def hits_of(num_speakers, random, num_clips=40, skill=0.7, spread=0.1):
+    """Right answers and clips of speakers whose skill varies; shape ``(speakers, 2)``."""
+    own = np.clip(skill + spread * random.standard_normal(num_speakers), 0, 1)
+    return np.stack([random.binomial(num_clips, own), np.full(num_speakers, num_clips)], axis=1).astype(float)
+
+
+@pytest.mark.parametrize(("method", "name"), [("percentile", "percentile"), ("bca", "BCa")])
+def test_methods_equal_scipy(method, name):
+    from scipy import stats
+
+    hits = hits_of(15, np.random.default_rng(1), spread=0.25)
+    own = bootstrap.intervals(hits, accuracy, resamples=40_000, method=method)
+    rates = hits[:, 0] / hits[:, 1]
+    expected = stats.bootstrap((rates,), np.mean, n_resamples=40_000, method=name, rng=0).confidence_interval
+    assert own.low[0] == pytest.approx(expected.low, abs=2e-3)
+    assert own.high[0] == pytest.approx(expected.high, abs=2e-3)
+
+
+@pytest.mark.parametrize("method", bootstrap.METHODS)
+def test_coverage(method):
+    """Of 300 intervals over 24 speakers about 95 % hold the truth; as if clips were independent, 75 % would."""
+    random = np.random.default_rng(0)
+    held, held_by_clips = 0, 0
+    for _ in range(300):
+        hits = hits_of(24, random)
+        result = bootstrap.intervals(hits, accuracy, resamples=400, method=method)
+        held += result.low[0] <= 0.7 <= result.high[0]
+        share = result.value[0]
+        held_by_clips += abs(share - 0.7) < 1.96 * np.sqrt(share * (1 - share) / hits[:, 1].sum())
+    assert 0.90 <= held / 300 <= 0.98
+    assert held_by_clips / 300 < 0.82
+
+
+def test_seed_and_chunks_decide_nothing_else(monkeypatch):
+    hits = hits_of(9, np.random.default_rng(0))
+    first = bootstrap.intervals(hits, accuracy, seed=4)
+    assert bootstrap.intervals(hits, accuracy, seed=5).low != first.low
+    monkeypatch.setattr(bootstrap, "_CHUNK_BYTES", 10_000)
+    assert bootstrap.intervals(hits, accuracy, seed=4) == first
+
+
+def test_stream_of_draws_is_frozen():
+    """Golden: RandomState(0).random_sample(6) is 0.5488, 0.7152, 0.6028, 0.5449, 0.4237, 0.6459 on every NumPy."""
+    sums = np.concatenate(list(bootstrap._drawn_sums(np.eye(3), 2, 0)))
+    np.testing.assert_array_equal(sums, [[0, 2, 1], [0, 3, 0]])
+
+
+def test_edges():
+    alone = bootstrap.intervals(np.array([[3.0, 4.0]]), accuracy)
+    assert alone.value[0] == 0.75
+    assert np.isnan([alone.low[0], alone.high[0]]).all()
+    for method in bootstrap.METHODS:
+        perfect = bootstrap.intervals(np.full((5, 2), 4.0), accuracy, method=method)
+        assert [*perfect.value, *perfect.low, *perfect.high] == [1, 1, 1]
+    # The only speaker with the class is not in every draw: those draws are left out, not counted as 0.
+    counts = np.zeros((3, 2, 2))
+    counts[:, 0, 0], counts[0, 1, 1] = 5, 5
+    rare = bootstrap.intervals(counts, metrics.recalls)
+    assert [*rare.low, *rare.high] == [1, 1, 1, 1]
+    with pytest.raises(UnknownNameError, match="'bac'. Did you mean 'bca'"):
+        bootstrap.intervals(counts, metrics.recalls, method="bac")
+
+
+def test_ten_thousand_draws_over_a_hundred_thousand_rows_are_fast():
+    table = toy_predictions(num_rows=100_000, num_speakers=91, num_seeds=1, labels=[f"c{i}" for i in range(8)])
+    begin = time.perf_counter()
+    summary = summarize(table)
+    assert summary["n"] == 100_000
+    assert time.perf_counter() - begin < 5

@@ -1,0 +1,54 @@
+"""The confusion matrix: a PNG whose pixels follow the counts, at any size, without touching pyplot."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from toy_predictions import toy_predictions
+
+from serzoo.evaluation import plots, summarize
+
+
+def pixels(png):
+    import matplotlib.image
+
+    return matplotlib.image.imread(io.BytesIO(png))[..., :3]
+
+
+def share_of(colour, image):
+    return np.mean(np.all(np.abs(image - np.array(colour)) < 0.02, axis=-1))
+
+
+def test_colours_follow_the_recalls():
+    """With all examples right, the diagonal quarter of the cells is the darkest colour, the rest the lightest."""
+    darkest, lightest = (0x0F / 255, 0x4C / 255, 0x81 / 255), (0xF7 / 255, 0xF9 / 255, 0xFB / 255)
+    right = pixels(plots.confusion_png(np.diag([10, 20, 30, 40]), list("abcd")))
+    wrong = pixels(plots.confusion_png(np.full((4, 4), 10), list("abcd")))
+    assert share_of(darkest, right) > 0.05
+    assert share_of(lightest, right) > 2 * share_of(darkest, right)
+    assert share_of(darkest, wrong) == 0
+
+
+@pytest.mark.parametrize("num_classes", [2, 4, 8, 13])
+def test_every_size_and_an_empty_class(num_classes):
+    counts = np.random.default_rng(0).integers(0, 20_000, (num_classes, num_classes))
+    counts[-1] = 0
+    image = pixels(plots.confusion_png(counts, [f"emotion {i}" for i in range(num_classes)], title="t", stamp="s"))
+    assert min(image.shape[:2]) > 250
+    # Nothing is cut: the outermost pixels are the white of the page.
+    edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    assert edges.min() > 0.99
+
+
+def test_stamp_is_red_and_only_there_when_asked():
+    summary = summarize(toy_predictions(), resamples=50)
+    red = (0xB3 / 255, 0x26 / 255, 0x1E / 255)
+    assert share_of(red, pixels(plots.summary_png(summary, "model", "speakers shared: not comparable"))) > 0
+    assert share_of(red, pixels(plots.summary_png(summary, "model"))) == 0
+
+
+def test_file_and_no_global_state(tmp_path):
+    plots.plot_confusion(tmp_path / "confusion.png", summarize(toy_predictions(num_speakers=1), resamples=50))
+    assert (tmp_path / "confusion.png").read_bytes()[:4] == b"\x89PNG"
+    assert "matplotlib.pyplot" not in sys.modules

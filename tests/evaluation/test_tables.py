@@ -1,0 +1,81 @@
+"""Comparison tables and terminal text hold the figures of the summaries, and everything a reader must know."""
+
+import re
+
+import pytest
+from toy_predictions import toy_predictions
+
+from serzoo.errors import CorpusError, MissingFileError
+from serzoo.evaluation import compare, compare_table, summarize, summary_text
+from serzoo.evaluation import predictions as tables
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    made = {"stl": toy_predictions(seed=1), "mtl": toy_predictions(skill=2.5, seed=2)}
+    for name, table in made.items():
+        (tmp_path / name).mkdir()
+        tables.write(tmp_path / name / "predictions.csv", table)
+    return tmp_path, made
+
+
+def test_table_holds_figures_and_paired_differences(runs):
+    folder, made = runs
+    lines = compare_table([folder / "stl", folder / "mtl" / "predictions.csv"]).splitlines()
+    head, rule, first, second = map(cells, lines[:4])
+    assert len({len(row) for row in (head, rule, first, second)}) == 1
+    stl, mtl = dict(zip(head, first, strict=True)), dict(zip(head, second, strict=True))
+    assert (stl["model"], mtl["model"]) == ("stl", "mtl")
+    ua = summarize(made["mtl"])["ua"]
+    assert mtl["UA"] == f"{100 * ua['value']:.1f} [{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]"
+    gain = compare(made["mtl"], made["stl"])["ua"]
+    assert gain["difference"] > 0
+    expected = f"{100 * gain['difference']:+.1f} [{100 * gain['ci_low']:+.1f}, {100 * gain['ci_high']:+.1f}]"
+    assert mtl["UA minus stl"] == expected
+    assert stl["UA minus stl"] == ""
+    assert "- mtl minus stl: 480 pairs of 12 speakers" in lines
+
+
+def test_table_says_what_was_left_out_and_stamped(runs):
+    _, made = runs
+    stamped = made["mtl"].iloc[7:].assign(note="speakers shared: not comparable")
+    text = compare_table({"a": made["stl"], "b": stamped}, resamples=50)
+    assert "- b: speakers shared: not comparable" in text
+    assert "473 pairs of 12 speakers; 7 rows without a partner left out" in text
+
+
+def test_runs_of_the_same_name_are_told_apart(runs, tmp_path):
+    _, made = runs
+    for name in ("x/run", "y/run"):
+        (tmp_path / name).mkdir(parents=True)
+        tables.write(tmp_path / name / "predictions.csv.gz", made["stl"])
+    text = compare_table([tmp_path / "x/run", tmp_path / "y/run"], resamples=50)
+    assert re.search(r"^\| x/run ", text, re.MULTILINE) and re.search(r"^\| y/run ", text, re.MULTILINE)
+
+
+def test_refusals(runs, tmp_path):
+    folder, _ = runs
+    with pytest.raises(CorpusError, match="two runs or more. Received: stl"):
+        compare_table([folder / "stl"])
+    with pytest.raises(CorpusError, match="same run was given twice"):
+        compare_table([folder / "stl", folder / "stl"])
+    with pytest.raises(MissingFileError):
+        compare_table([folder / "stl", tmp_path / "none"])
+
+
+def test_summary_text(runs):
+    _, made = runs
+    summary = summarize(made["stl"], resamples=100)
+    text = summary_text(summary)
+    assert "240 utterances, 12 speakers, 3 folds, 2 seeds" in text
+    assert f"UA         {100 * summary['ua']['value']:.1f} [" in text
+    assert "chance 25.0" in text
+    one = toy_predictions(num_speakers=1, num_seeds=1, num_folds=1)
+    alone = summary_text(summarize(one[one["truth"] != "anger"]))
+    assert "180 utterances, 1 speaker, 1 fold, 1 seed\n" in alone
+    assert "warning: one speaker only" in alone
+    assert "recall anger     -" in alone and "nan" not in alone

@@ -1,0 +1,369 @@
+"""The command line with a stand-in for the model, and at the end the real thing in a process of its own."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import serzoo
+from serzoo import cli, doctor
+from serzoo.errors import AudioError, RunError
+
+ROOT = Path(__file__).resolve().parent.parent
+CLIPS = ROOT / "tests" / "data" / "emodb" / "wav"
+
+
+class StandIn:
+    """Judges a file by its name; a name that starts with ``bad`` is refused."""
+
+    classes = ["anger", "calm", "sadness"]
+
+    def classify(self, path):
+        print("a library that prints to stdout")
+        if path.name.startswith("bad"):
+            raise AudioError("This is no\nsound.")
+        if path.name.startswith("silent"):
+            warnings.warn("Digital silence.", stacklevel=1)
+        return [
+            {"label": "calm", "score": np.float32(0.7)},
+            {"label": "anger", "score": 0.2},
+            {"label": "sadness", "score": 0.1},
+        ]
+
+    def segments(self, path, window_s, hop_s):
+        return [{"start": 0.0, "end": window_s, "label": "calm", "score": 0.5}] + [
+            {"start": hop_s, "end": hop_s + window_s, "label": "anger", "score": 0.25}
+        ]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the entry point; gives exit code, stdout and stderr."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["serzoo", *map(str, arguments)])
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        monkeypatch.setattr(cli, "_import_keras", lambda: None)  # no stand-in needs it
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as error:
+            code = error.code or 0
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Names that were loaded; the stand-in takes the place of every model."""
+    names = []
+    # Set in the module's own dict: looking the attribute up would import Keras.
+    monkeypatch.setitem(serzoo.__dict__, "load", lambda name: names.append(name) or StandIn())
+    return names
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.wav", "a.wav", "sub/c.flac"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    return tmp_path
+
+
+def test_help_lists_every_command(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    commands = "list show doctor predict corpora check train evaluate compare publish".split()
+    for command in commands:
+        assert f"  {command} " in out
+        assert run(command, "--help")[0] == 0
+
+
+def test_version(run):
+    assert run("--version") == (0, f"{serzoo.__version__}\n", "")
+
+
+def test_usage_errors_exit_with_2(run, tmp_path):
+    for arguments in (
+        ["no-such-command"],
+        ["predict"],
+        ["predict", "a.wav", "--format", "xml"],
+        ["predict", "a.wav", "--hop", "1"],
+        ["predict", "a.wav", "--window", "0"],
+        ["compare", "one"],
+        ["train", "cnn_ablstm"],
+        ["evaluate", "m", "--corpus", "emodb=.", "--out", tmp_path, "--fold", "1"],
+    ):
+        code, out, err = run(*arguments)
+        assert code == 2 and out == "" and "rror" in err, arguments
+
+
+def test_list_and_show(run):
+    code, out, err = run("list")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0].split()[:3] == ["NAME", "WEIGHTS", "LICENCE"]
+    assert {line.split()[0] for line in out.splitlines()[1:]} == {"cnn_ablstm", "cnn_ablstm_mtl"}
+    assert {line.split()[0] for line in run("list", "*mtl*")[1].splitlines()[1:]} == {"cnn_ablstm_mtl"}
+    code, out, _ = run("show", "cnn_ablstm_mtl")
+    assert code == 0 and "10.1016/j.apacoust.2022.109178" in out
+    assert run("show", "cnn_abltsm_mtl") == (
+        1,
+        "",
+        "Error: Unknown model 'cnn_abltsm_mtl'. Did you mean 'cnn_ablstm_mtl' or 'cnn_ablstm'? See serzoo list.\n",
+    )
+
+
+def test_predict_table(run, asked, folder):
+    code, out, err = run("predict", folder / "b.wav", folder / "a.wav")
+    assert (code, err.replace("a library that prints to stdout\n", "")) == (0, "")
+    assert [line.split() for line in out.splitlines()] == [
+        ["file", "label", "score", "anger", "calm", "sadness"],
+        [str(folder / "b.wav"), "calm", "0.7000", "0.2000", "0.7000", "0.1000"],
+        [str(folder / "a.wav"), "calm", "0.7000", "0.2000", "0.7000", "0.1000"],
+    ]
+    assert asked == ["cnn_ablstm_mtl"]
+
+
+def test_predict_folder_takes_each_file_once(run, asked, folder):
+    code, out, _ = run("predict", folder, folder / "a.wav", "--format", "json", "--model", "other.tag")
+    assert code == 0 and asked == ["other.tag"]
+    answers = json.loads(out)
+    assert [Path(answer["file"]).name for answer in answers] == ["a.wav", "b.wav", "c.flac"]
+    assert answers[0]["predictions"] == [
+        {"label": "calm", "score": pytest.approx(0.7)},
+        {"label": "anger", "score": 0.2},
+        {"label": "sadness", "score": 0.1},
+    ]
+
+
+def test_predict_csv(run, asked, folder):
+    code, out, _ = run("predict", folder / "a.wav", "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    scores = {"p_anger": "0.2000", "p_calm": "0.7000", "p_sadness": "0.1000"}
+    assert rows == [{"file": str(folder / "a.wav"), "label": "calm", "score": "0.7000", **scores}]
+
+
+def test_predict_windows(run, asked, folder):
+    arguments = ["predict", folder / "a.wav", "--window", "2", "--format"]
+    code, out, _ = run(*arguments, "json", "--hop", "0.5")
+    assert code == 0
+    assert json.loads(out)[0]["segments"] == [
+        {"start": 0.0, "end": 2.0, "label": "calm", "score": 0.5},
+        {"start": 0.5, "end": 2.5, "label": "anger", "score": 0.25},
+    ]
+    rows = list(csv.reader(io.StringIO(run(*arguments, "csv")[1])))  # without --hop the windows do not overlap
+    assert rows[0] == ["file", "start", "end", "label", "score"]
+    assert rows[2] == [str(folder / "a.wav"), "2.00", "4.00", "anger", "0.2500"]
+    assert len(run(*arguments, "table")[1].splitlines()) == 3
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_predict_goes_on_past_bad_files(run, asked, folder, form):
+    (folder / "empty").mkdir()
+    (folder / "bad.wav").write_bytes(b"x")
+    os.mkfifo(folder / "pipe.wav")
+    inputs = [folder / name for name in ("bad.wav", "gone.wav", "empty", "pipe.wav", "a.wav")]
+    code, out, err = run("predict", *inputs, "--format", form)
+    assert code == 1
+    assert out.count("a.wav") == 1 and out.count(".wav") == 1 and "library" not in out
+    assert err.splitlines()[-5:] == [
+        "4 of 5 could not be judged:",
+        f"  {folder / 'gone.wav'}: no such file or folder.",
+        f"  {folder / 'empty'}: no audio file in this folder.",
+        f"  {folder / 'pipe.wav'}: neither a file nor a folder.",
+        f"  {folder / 'bad.wav'}: This is no sound.",
+    ]
+
+
+def test_predict_without_any_file_loads_no_model(run, asked, tmp_path):
+    code, out, err = run("predict", tmp_path / "gone.wav")
+    assert (code, out, asked) == (1, "", [])
+    assert "1 of 1 could not be judged" in err
+    assert json.loads(run("predict", tmp_path / "gone.wav", "--format", "json")[1]) == []
+
+
+def test_warnings_are_one_line_on_stderr(run, asked, folder):
+    (folder / "silent.wav").write_bytes(b"x")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        code, out, err = run("predict", folder / "silent.wav", "--format", "json")
+    assert code == 0 and "Warning: Digital silence.\n" in err
+    assert len(json.loads(out)) == 1
+
+
+def test_corpora(run):
+    code, out, _ = run("corpora")
+    assert code == 0
+    for word in ("ravdess", "1440", "emodb", "535", "ravdess8-5fold", "emodb4-loso"):
+        assert word in out
+
+
+def test_check_of_what_is_no_corpus(run, tmp_path):
+    code, out, err = run("check", "ravdess", tmp_path)
+    assert code == 1 and "1440" in out + err
+    code, _, err = run("check", "ravdes", tmp_path)
+    assert code == 1 and "Did you mean 'ravdess'" in err
+
+
+def test_train_passes_everything_on(run, monkeypatch, tmp_path):
+    got = {}
+    monkeypatch.setitem(serzoo.__dict__, "train", lambda *a, **k: got.update(k, a=a) or k["out"])
+    options = ["--corpus", f"ravdess={tmp_path}", "--protocol", "all", "--out", tmp_path / "r"]
+    assert run("train", "cnn_ablstm", *options) == (0, f"Run: {tmp_path / 'r'}\n", "")
+    assert got == {
+        "a": ("cnn_ablstm", {"ravdess": str(tmp_path)}),
+        "protocol": "all",
+        "out": tmp_path / "r",
+        "seeds": (0,),
+        "epochs_from": None,
+        "init": None,
+        "overrides": {},
+        "resume": False,
+    }
+    more = ["--seed", "1", "--seed", "2", "--epochs-from", "q", "--init", "a.b", "--resume"]
+    sets = ["--set", "training.epochs=5", "--set", "augmentation.gain_db=[0.0, 0.0]"]
+    assert run("train", "cnn_ablstm", *options, "--corpus", f"emodb={tmp_path}", *more, *sets)[0] == 0
+    assert got["a"][1] == {"ravdess": str(tmp_path), "emodb": str(tmp_path)}
+    assert (got["seeds"], got["epochs_from"], got["init"], got["resume"]) == ((1, 2), Path("q"), "a.b", True)
+    assert got["overrides"] == {"training.epochs": 5, "augmentation.gain_db": [0.0, 0.0]}
+
+
+@pytest.mark.parametrize(
+    ("corpora", "message"),
+    [
+        (["ravdess"], "--corpus takes NAME=ROOT, such as ravdess=data/RAVDESS. Received: 'ravdess'."),
+        (["ravdess=gone"], "--corpus ravdess needs a folder that exists. Received: 'gone'."),
+        (["emodb=.", "emodb=."], "--corpus takes each corpus once. Received twice: 'emodb'."),
+    ],
+)
+def test_wrong_corpus_options(run, tmp_path, monkeypatch, corpora, message):
+    monkeypatch.chdir(tmp_path)
+    options = [part for item in corpora for part in ("--corpus", item)]
+    for command in (["train", "m", "--protocol", "all"], ["evaluate", "m"]):
+        assert run(*command, *options, "--out", "r") == (1, "", f"Error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RunError("The run\n  exists."), "The run exists."),
+        (OSError(28, "No space left on device", "r/log.csv"), "[Errno 28] No space left on device: 'r/log.csv'"),
+    ],
+)
+def test_errors_are_one_line(run, monkeypatch, tmp_path, error, text):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setitem(serzoo.__dict__, "train", fail)
+    done = run("train", "m", "--corpus", f"emodb={tmp_path}", "--protocol", "all", "--out", "r")
+    assert done == (1, "", f"Error: {text}\n")
+
+
+def test_faults_of_our_own_are_not_hidden(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(serzoo.__dict__, "train", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("train", "m", "--corpus", f"emodb={tmp_path}", "--protocol", "all", "--out", "r")
+
+
+@pytest.mark.parametrize("failed", [[], [{"corpus": "emodb", "file": "wav/x.wav", "reason": "is cut."}]])
+def test_evaluate(run, asked, monkeypatch, tmp_path, failed):
+    figure = {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+    report = {
+        **{name: figure for name in ("ua", "wa", "macro_f1", "micro_f1")},
+        **{"n": 9, "num_speakers": 3, "folds": 1, "seeds": 1, "chance": 0.25, "recall": {"anger": figure}},
+        **{"recall_by_gender": {}, "notes": [], "warnings": [], "dropped": {}, "failed": failed},
+    }
+    got = {}
+    monkeypatch.setitem(serzoo.__dict__, "evaluate", lambda *a, **k: got.update(k, a=a) or report)
+    options = ["--corpus", f"emodb={tmp_path}", "--out", tmp_path / "o"]
+    code, out, err = run("evaluate", "m.t", *options, "--allow-speaker-leak", "--protocol", "p", "--fold", "3")
+    assert asked == ["m.t"] and isinstance(got.pop("a")[0], StandIn)
+    assert got == {"out": tmp_path / "o", "allow_speaker_leak": True, "protocol": "p", "fold": 3}
+    assert "UA" in out and f"Report: {tmp_path / 'o'}" in out
+    assert code == bool(failed)
+    assert err == ("1 of 10 could not be judged:\n  emodb wav/x.wav: is cut.\n" if failed else "")
+
+
+def test_compare_of_what_is_no_run(run, tmp_path):
+    code, out, err = run("compare", tmp_path / "a", tmp_path / "b")
+    assert code == 1 and out == "" and err.startswith("Error: ") and err.count("\n") == 1
+
+
+def test_doctor_names_what_is_wrong(run, monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: ([["Python", "3.9"]], ["Python 3.9 is too old."]))
+    assert run("doctor") == (1, "Python  3.9\n", "Problem: Python 3.9 is too old.\n")
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "problem"),
+    [
+        ("keras", "3.7.2", "Keras 3.7.2 is too old: serzoo needs 3.8 or newer."),
+        ("tensorflow", "2.16.1", "TensorFlow 2.16.1 is outside the tested range 2.17 to 2.21."),
+        ("tensorflow", "2.22.0rc1", "TensorFlow 2.22.0rc1 is outside the tested range 2.17 to 2.21."),
+        ("soxr", None, "soxr is missing: python -m pip install soxr."),
+    ],
+)
+def test_doctor_judges_versions(monkeypatch, package, version, problem):
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: version if name == package else real(name))
+    assert any(found.startswith(problem) for found in doctor.examine()[1])
+
+
+def test_doctor_sees_changed_and_missing_weights(monkeypatch, tmp_path):
+    from test_config import VALID, WEIGHTS
+
+    from serzoo import config, registry
+
+    entries = json.dumps([WEIGHTS, {**WEIGHTS, "tag": "b", "file": "b.weights.h5"}])
+    toy = config.parse(VALID.replace("weights: []", f"weights: {entries}"))
+    monkeypatch.setattr(registry, "names", lambda: ["toy"])
+    monkeypatch.setattr(config, "load", lambda name: toy)
+    monkeypatch.setattr(registry, "weights_folder", lambda: tmp_path)
+    (tmp_path / "b.weights.h5").write_bytes(b"cut")
+    problems = [problem for problem in doctor.examine()[1] if problem.startswith("The weights")]
+    assert len(problems) == 2
+    assert "toy.ravdess8 are missing" in problems[0] and "toy.b were changed or cut" in problems[1]
+
+
+def real(*arguments, **environment):
+    code = "from serzoo.cli import main; main()"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    env.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=env)
+
+
+def test_real_doctor_finds_nothing_wrong_here():
+    done = real("doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in ("TensorFlow", "Keras", "backend", "MP3", "weights"):
+        assert word in done.stdout
+
+
+def test_real_predict_past_a_bad_file(tmp_path):
+    """The shipped weights judge a shipped clip; stdout holds nothing but the answers."""
+    clips = sorted(CLIPS.glob("*.wav"))
+    assert clips
+    soundfile.write(tmp_path / "short.wav", np.zeros(100), 16000)
+    (tmp_path / "text.wav").write_text("no sound")
+    done = real("predict", clips[0], tmp_path / "short.wav", tmp_path / "text.wav", "--format", "json")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    (answer,) = json.loads(done.stdout)
+    assert answer["file"] == str(clips[0])
+    scores = [each["score"] for each in answer["predictions"]]
+    assert scores == sorted(scores, reverse=True) and sum(scores) == pytest.approx(1, abs=1e-4)
+    title, *bad = done.stderr.splitlines()[-3:]
+    assert title == "2 of 3 could not be judged:"
+    assert [line.split(": ")[0] for line in bad] == [f"  {tmp_path / name}" for name in ("short.wav", "text.wav")]

@@ -1,0 +1,117 @@
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "serzoo"
+# From the top of the house to its ground: a module imports only from its own floor or from below.
+FLOORS = (
+    ("cli", "answers", "cards", "doctor"),
+    ("export",),
+    ("evaluation",),
+    ("training",),
+    ("zoo",),
+    ("pipeline",),
+    ("models",),
+    ("corpora",),
+    ("audio", "containers"),
+    ("layers",),
+    ("losses", "metrics"),
+    ("config", "registry", "schema", "yaml_text"),
+    ("errors",),
+)
+HEIGHT = {name: len(FLOORS) - floor for floor, names in enumerate(FLOORS) for name in names}
+MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+LIGHT = ("errors", "config", "registry", "corpora", "metrics")
+HEAVY = ("tensorflow", "keras", "jax", "librosa", "matplotlib", "sklearn")
+
+
+def imported(path: Path) -> set[str]:
+    """Every imported module, inside functions too, in full: ``serzoo.errors``, ``numpy``."""
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = path.parts[: len(path.parts) - node.level] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def floor_of(path: Path) -> str:
+    return path.parts[1].removesuffix(".py")
+
+
+def test_modules_were_found():
+    assert Path("serzoo/cli.py") in MODULES and len(MODULES) > 20
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_point_down(path):
+    own = floor_of(path)
+    assert own in HEIGHT, f"{path}: give it a floor in this test"
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] != "serzoo":
+            continue
+        if len(parts) == 1:  # the whole house: for the command line alone
+            assert own == "cli", f"{path} imports serzoo itself"
+        elif parts[1] in HEIGHT:
+            assert HEIGHT[parts[1]] <= HEIGHT[own], f"{path} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parts[1] in ("layers", "losses.py", "models")], ids=str)
+def test_layers_losses_and_models_know_no_backend(path):
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert not roots & {"tensorflow", "jax", "torch"}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parts[1] == "models" and len(p.parts) == 3], ids=str)
+def test_models_never_import_each_other(path):
+    if path.name == "__init__.py":
+        return
+    for name in imported(path):
+        if name.startswith("serzoo.models"):
+            assert name.startswith("serzoo.models.classifier") or name == "serzoo.models", f"{path} imports {name}"
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("names", [("serzoo",), *((f"serzoo.{name}",) for name in LIGHT)], ids=lambda names: names[0])
+def test_light_modules_import_nothing_heavy(names):
+    code = f"import sys, {', '.join(names)}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = python(code)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+LIST = f"""
+import sys
+from serzoo.cli import main
+try:
+    main()
+finally:
+    print([m for m in {(*HEAVY, "numpy", "pandas", "rich")} if m in sys.modules], file=sys.stderr)
+"""
+
+
+def test_list_imports_nothing_heavy_and_answers_fast():
+    """``serzoo list`` answers in under 0.5 s; the best of some runs, since other work may share the machine."""
+    best = float("inf")
+    for _ in range(8):
+        start = time.perf_counter()
+        done = python(LIST, "list")
+        best = min(best, time.perf_counter() - start)
+        assert done.returncode == 0 and "cnn_ablstm_mtl" in done.stdout
+        assert done.stderr.strip() == "[]"
+        if best < 0.5:
+            break
+    assert best < 0.5, f"serzoo list took {best:.2f} s"

@@ -1,0 +1,108 @@
+import importlib.util
+import json
+
+import pytest
+
+from serzoo import cards, config, registry
+from serzoo.errors import ConfigError, MissingFileError, UnknownNameError
+
+ENTRIES = [
+    {"tag": "ravdess8", "fold": None, "licence": "CC-BY-NC-SA-4.0", "commercial": False},
+    {"tag": "ravdess8-fold0", "fold": 0, "licence": "CC-BY-NC-SA-4.0", "commercial": False},
+    {"tag": "ravdess8-fold1", "fold": 1, "licence": "CC-BY-NC-SA-4.0", "commercial": False},
+    {"tag": "emodb4", "fold": None, "licence": "CC0-1.0", "commercial": True},
+]
+UA = {"value": 0.7123, "ci_low": 0.68, "ci_high": 0.74}
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "configs_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "BUILDERS", {"a_mtl": "serzoo.errors:unknown_name", "b": "serzoo.nowhere:build"})
+    reported = [{"tag": "ravdess8", "protocol": "ravdess8-5fold", "ua": UA}]
+    (tmp_path / "a_mtl.yaml").write_text(json.dumps({"weights": ENTRIES, "reported": reported}))
+    (tmp_path / "b.yaml").write_text("weights: []\nreported: []\n")
+    return tmp_path
+
+
+def test_every_yaml_is_registered_and_every_name_has_one():
+    assert sorted(path.stem for path in registry.configs_folder().glob("*.yaml")) == registry.names()
+
+
+def test_builders_exist_without_being_imported():
+    for dotted in registry.BUILDERS.values():
+        module, _, function = dotted.partition(":")
+        assert module.startswith("serzoo.models.") and function
+        assert importlib.util.find_spec(module), module
+
+
+def test_builder_imports_what_the_registry_names(shelf):
+    from serzoo.errors import unknown_name
+
+    assert registry.builder("a_mtl") is unknown_name
+
+
+@pytest.mark.parametrize("call", [registry.builder, registry.config_path, registry.raw_entries])
+def test_unknown_names_get_the_nearest(call):
+    with pytest.raises(UnknownNameError) as caught:
+        call("cnn_abltsm_mtl")
+    assert str(caught.value).startswith("Unknown model 'cnn_abltsm_mtl'. Did you mean 'cnn_ablstm_mtl'")
+    assert str(caught.value).endswith("See serzoo list.")
+
+
+def test_list_models(shelf):
+    assert registry.list_models() == ["a_mtl", "b"]
+    assert registry.list_models("*mtl*") == ["a_mtl"]
+    assert registry.list_models("nothing") == []
+    tags = ["a_mtl.emodb4", "a_mtl.ravdess8", "a_mtl.ravdess8-fold0", "a_mtl.ravdess8-fold1"]
+    assert registry.list_models(pretrained=True) == tags
+    assert registry.list_models("a_mtl", pretrained=True) == tags
+    assert registry.list_models("*.emodb4", pretrained=True) == ["a_mtl.emodb4"]
+    assert registry.list_models(pretrained=True, licence="commercial") == ["a_mtl.emodb4"]
+    assert registry.list_models(licence="commercial") == ["a_mtl"]
+    assert registry.list_models("a*", pretrained=True, licence="CC-BY-NC-SA-4.0") == tags[1:]
+    assert registry.list_models(licence="MIT") == []
+
+
+def test_listing_folds_share_a_line_and_figures_belong_to_the_recipe(shelf):
+    figure = "0.712 [0.680, 0.740] ravdess8-5fold"
+    assert cards.listing() == [
+        ["a_mtl", "ravdess8 (+2 folds)", "CC-BY-NC-SA-4.0", figure],
+        ["a_mtl", "emodb4", "CC0-1.0", "-"],
+        ["b", "-", "-", "-"],
+    ]
+    assert [row[1] for row in cards.listing(pretrained=True)] == [entry["tag"] for entry in ENTRIES]
+    assert cards.listing("b", pretrained=True) == []
+    assert [row[1] for row in cards.listing(licence="commercial")] == ["emodb4"]
+
+
+@pytest.mark.parametrize(
+    "text", ["weights: []", "weights: [1]\nreported: []", "weights: [{}]\nreported: []", "- a", ""]
+)
+def test_broken_sections_are_told(shelf, text):
+    (shelf / "b.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="b.yaml: (weights|reported) must be a list of mappings with a tag"):
+        registry.list_models()
+
+
+def test_missing_folder_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(registry, "__file__", str(tmp_path / "serzoo" / "registry.py"))
+    with pytest.raises(MissingFileError, match="zoo_configs"):
+        registry.configs_folder()
+    (tmp_path / "zoo_configs").mkdir()
+    assert registry.configs_folder() == tmp_path / "zoo_configs"  # a checkout
+    (tmp_path / "serzoo" / "zoo_configs").mkdir(parents=True)
+    assert registry.configs_folder() == tmp_path / "serzoo" / "zoo_configs"  # a wheel
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_cards_of_shipped_models(name):
+    card = cards.model_card(name)
+    loaded = config.load(name)
+    assert card.startswith(f"{name}\n{loaded.summary}")
+    for word in ("Paper", loaded.reference.title, *loaded.reference.deviations, "Weights", "Figures", "Recipe"):
+        assert word in card
+    for entry in loaded.weights:
+        assert entry.sha256 in cards.model_card(f"{name}.{entry.tag}")
+    with pytest.raises(UnknownNameError, match="Unknown weights of"):
+        cards.model_card(f"{name}.nothing")
