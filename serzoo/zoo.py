@@ -108,13 +108,31 @@ def with_classes(model: Classifier, classes: Sequence[str]) -> Classifier:
     if len(classes) < 2 or len(set(classes)) != len(classes) or not all(isinstance(c, str) and c for c in classes):
         raise WeightsError(f"classes must be two or more different names. Received: {classes}.")
     settings = configs.load(model.card["model"])
-    card = {key: value for key, value in model.card.items() if key != "figures"}
-    fresh = build(settings, {**model.heads, "emotion": classes}, card)
-    fresh.tag = None
-    for layer in fresh.layers:
-        if layer.name != "emotion":
-            layer.set_weights(model.get_layer(layer.name).get_weights())
+    fresh = build(settings, {**model.heads, "emotion": classes}, {**model.card, "tag": None})
+    copy_weights(model, fresh)
     return fresh
+
+
+def copy_weights(source: Classifier, target: Classifier) -> None:
+    """Give a model the weights of another one of the same architecture; heads whose classes differ stay as they are.
+
+    Args:
+        source: model to copy from.
+        target: model to copy to.
+
+    Raises:
+        WeightsError: if the trunks differ.
+    """
+    same = {layer.name: layer for layer in source.layers}
+    for layer in target.layers:
+        if layer.name in target.heads and source.heads.get(layer.name) != target.heads[layer.name]:
+            continue
+        try:
+            layer.set_weights(same[layer.name].get_weights())
+        except (KeyError, ValueError) as error:
+            raise WeightsError(
+                f"{target.name} cannot start from {source.name}: their layers {layer.name!r} differ."
+            ) from error
 
 
 def _open_name(text: str, weights: Any) -> Classifier:

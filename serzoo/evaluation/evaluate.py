@@ -11,7 +11,7 @@ import pandas as pd
 from serzoo import corpora as readers
 from serzoo.errors import AudioError, CorpusError, MissingFileError, RunError, SpeakerLeakError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.files import replace_file, to_json
+from serzoo.files import replace_file, to_json
 from serzoo.evaluation.plots import summary_png
 from serzoo.evaluation.summary import summarize
 

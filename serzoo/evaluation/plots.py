@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from serzoo import metrics
-from serzoo.evaluation.files import replace_file
+from serzoo.files import replace_file
 
 _INK, _SOFT_INK = "#1c2733", "#5b6b7b"
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from serzoo.errors import CorpusError, MissingFileError
-from serzoo.evaluation.files import replace_file
+from serzoo.files import replace_file
 
 DECIMALS = 4
 REQUIRED = ("corpus", "file", "start", "end", "speaker", "gender", "seed", "fold", "truth")

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from serzoo import layers, metrics, pipeline
-from serzoo.evaluation.files import replace_file
+from serzoo.files import replace_file
 
 STATE = "state.npz"
 LOG = "log.csv"
@@ -227,6 +227,24 @@ def averaged_weights(wrapper: keras.Model):
     yield
     for (variable, _), value in zip(pairs, raw, strict=True):
         variable.assign(value)
+
+
+def adapt(model, clips) -> None:
+    """Fill the mean and deviation of a front end with ``standardize: global`` from the training clips.
+
+    Args:
+        model: a classifier.
+        clips: waveforms of the training rows.
+    """
+    _, num_frames = model.get_layer("log_mel").output
+    reader = keras.Model(model.input, {"features": model.get_layer("deltas").output, "num_frames": num_frames})
+
+    def features():
+        for _, inputs in pipeline.evaluation_batches(clips):
+            read = reader.predict_on_batch(inputs)
+            yield from (clip[:valid] for clip, valid in zip(read["features"], read["num_frames"], strict=True))
+
+    model.get_layer("standardize").adapt(features())
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from serzoo import __version__, registry, zoo
 from serzoo import config as configs
 from serzoo.errors import RunError, WeightsError
 from serzoo.evaluation import predictions, summarize
-from serzoo.evaluation.files import replace_file
+from serzoo.files import replace_file
 
 
 def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Path]:

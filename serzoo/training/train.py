@@ -22,7 +22,7 @@ from serzoo import __version__, corpora, pipeline, zoo
 from serzoo import config as configs
 from serzoo.errors import RunError, SpeakerLeakError
 from serzoo.evaluation import predictions, summarize
-from serzoo.evaluation.files import replace_file, to_json
+from serzoo.files import replace_file, to_json
 from serzoo.training import fit as fitting
 
 ALL = "all"
@@ -104,6 +104,8 @@ def _train_fold(config, table, roots, fold, seed, epochs, about, folder: Path, v
     with fitting.precision(config.training.precision):
         model = _model(config, heads, about["init"], fold, seed)
         clips = pipeline.Clips(rows_train, roots)
+        if config.frontend.standardize == "global" and about["init"] is None:
+            fitting.adapt(model, clips)
         validation = None
         if len(rows_validation):
             validation = (pipeline.Clips(rows_validation, roots), pipeline.labels(rows_validation, heads))
