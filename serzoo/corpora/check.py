@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from serzoo.corpora.corpus import CorpusInfo, stem_of
+from serzoo.corpora.video import with_sound
 from serzoo.errors import SerzooError
 
 _SILENT_PEAK = 1e-4  # -80 dB below full scale
@@ -115,33 +116,40 @@ def check(
     *,
     sound: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Report:
     """Compare a copy of a corpus with the official numbers.
 
     Args:
-        name: one of :func:`serzoo.corpora.names`.
-        root: folder in the official layout, complete or not.
+        name: as of :func:`serzoo.corpora.read`.
+        root: folder in the official layout, complete or not; for a table its file.
         sound: whether to decode every file, to find empty, unreadable, silent and bit-identical ones.
         progress: called with the number of files decoded so far and of all files.
+        **options: as of :func:`serzoo.corpora.read`.
 
     Returns:
         The report; ``print`` it, or ask for its ``ok`` and ``problems``.
 
     Raises:
         UnknownNameError: if there is no such corpus.
-        CorpusError: if the root is missing, a file, empty or another corpus.
+        CorpusError: if the root is missing, a file, empty or another corpus; if an option is not known; if sound is to
+            be taken out of videos and ffmpeg is not there.
 
     Example:
         >>> check("ravdess", "RAVDESS").ok  # doctest: +SKIP
         True
     """
-    from serzoo.corpora import info, scan  # the package imports this file
+    from serzoo.corpora import folder, info, scan  # the package imports this file
 
     official = info(name)
-    rows, skipped = scan(name, root)
-    found = Counter(row.get("emotion", "no label") for row in rows)
+    rows, skipped = scan(name, root, **options)
+    base = folder(name, root, **options)
+    if sound and official.videos:
+        rows = with_sound(base, rows)
+    found = Counter(row.get("emotion", "no emotion") for row in rows)
     absent = [emotion for emotion in official.emotions if official.emotions_stand_alone and not found[emotion]]
     emotions = {emotion: n for emotion, n in official.emotions.items() if emotion not in absent}
+    emotions |= {"no emotion": official.unlabelled} if official.unlabelled else {}
     speakers = {
         speaker: sum(n for emotion, n in counts.items() if emotion in emotions)
         for speaker, counts in official.speaker_emotions.items()
@@ -158,7 +166,7 @@ def check(
         speakers=_counts(Counter(row.get("speaker", "unknown") for row in rows), speakers, official.speakers),
         skipped=skipped,
         absent=tuple(absent),
-        sound=_listen(official, Path(root), files, progress or (lambda done, total: None)) if sound else None,
+        sound=_listen(official, base, files, progress or (lambda done, total: None)) if sound else None,
     )
 
 
@@ -166,6 +174,10 @@ def _counts(found: Counter, official: Mapping[str, int], also: Mapping[str, str]
     # Where nothing is published no count can be wrong; where something is, a name outside it is wrong.
     other = 0 if official else None
     return {name: Count(found[name], official.get(name, other)) for name in sorted({*official, *found, *(also or {})})}
+
+
+def _all_last_the_same(official: CorpusInfo, durations: set[float], num_files: int) -> bool:
+    return num_files >= 10 and len(durations) == 1 and durations != {official.file_duration_s}
 
 
 class _Heard(NamedTuple):
@@ -195,7 +207,7 @@ def _listen(official: CorpusInfo, root: Path, files: list[str], progress: Callab
     return Sound(
         num_files=len(files),
         duration_s=sum(one.duration_s for one in good),
-        same_duration_s=durations.pop() if len(good) >= 10 and len(durations) == 1 else None,
+        same_duration_s=durations.pop() if _all_last_the_same(official, durations, len(good)) else None,
         empty=empty,
         unreadable={one.file: one.error for one in heard if one.error is not None},
         silent=[one.file for one in good if one.peak < _SILENT_PEAK],
@@ -228,7 +240,11 @@ def _lines(report: Report) -> Iterator[str]:
     info, num_found = report.info, sum(count.found for count in report.emotions.values())
     yield f"{info.name}: {info.title}"
     yield f"{info.reference}; licence {info.licence}"
-    yield f"{report.root}: {num_found} of {info.num_files} files"
+    yield (
+        f"{report.root}: {num_found} of {info.num_files} files"
+        if info.num_files
+        else f"{report.root}: {num_found} rows"
+    )
     for title, counts in (("emotion", report.emotions), ("gender", report.genders), ("speaker", report.speakers)):
         yield ""
         yield f"{title:<14}{'found':>8}{'official':>10}"

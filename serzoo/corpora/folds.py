@@ -127,17 +127,85 @@ def leave_one_speaker_out(speakers: list[Speaker]) -> list[tuple[list[Speaker], 
     return [([validation], [test]) for test, validation in zip(speakers, following, strict=True)]
 
 
-def fixed(corpus: str, parts: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Assign:
+def leave_one_group_out(group_of: Callable[[str], str]) -> Assign:
+    """Make the ``assign`` of a protocol that tests each group of speakers in turn, such as those of a session.
+
+    Args:
+        group_of: name of a speaker to the name of its group.
+
+    Returns:
+        A function of the speakers of a table: one fold for each group, in the order of their names, validated on the
+        group that follows, the first following the last. It raises :class:`CorpusError` if there are fewer than three
+        groups.
+
+    Example:
+        >>> by_session = leave_one_group_out(lambda speaker: speaker[-1])
+        >>> by_session([("msp_improv", s) for s in ("F01", "F02", "F03", "M01", "M02", "M03")])[0]
+        ([('msp_improv', 'F02'), ('msp_improv', 'M02')], [('msp_improv', 'F01'), ('msp_improv', 'M01')])
+    """
+
+    def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
+        groups: dict[str, list[Speaker]] = {}
+        for speaker in speakers:
+            groups.setdefault(group_of(speaker[1]), []).append(speaker)
+        if len(groups) < 3:
+            raise CorpusError(
+                "Leaving one group of speakers out needs at least 3 groups, to train, to validate and to test on. "
+                f"Received {len(groups)}: {join(sorted(groups))}."
+            )
+        members = [groups[name] for name in sorted(groups)]
+        return list(zip(members[1:] + members[:1], members, strict=True))
+
+    return assign
+
+
+def leave_one_speaker_out_beside_partner(group_of: Callable[[str], str]) -> Assign:
+    """Make the ``assign`` of a protocol that tests each speaker in turn, and validates on the partner in the dialogue.
+
+    Both speakers of a dialogue are heard, a little, in the recordings of each: so the partner of a test speaker is
+    never trained on.
+
+    Args:
+        group_of: name of a speaker to the name of its pair.
+
+    Returns:
+        A function of the speakers of a table, which raises :class:`CorpusError` unless each group is a pair and there
+        are two of them or more.
+
+    Example:
+        >>> in_pairs = leave_one_speaker_out_beside_partner(lambda speaker: speaker[-1])
+        >>> in_pairs([("toy", s) for s in ("F1", "M1", "F2", "M2")])[0]
+        ([('toy', 'M1')], [('toy', 'F1')])
+    """
+
+    def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
+        partners = {
+            s: [other for other in speakers if other != s and group_of(other[1]) == group_of(s[1])] for s in speakers
+        }
+        alone = [speaker for speaker, others in partners.items() if len(others) != 1]
+        if alone or len(speakers) < 4:
+            raise CorpusError(
+                "Validating on the partner needs pairs of speakers, two or more of them. "
+                f"Received {len(speakers)} speakers, without one partner: {join(alone) or 'none'}."
+            )
+        return [(partners[speaker], [speaker]) for speaker in speakers]
+
+    return assign
+
+
+def fixed(corpus: str, parts: Sequence[tuple[Sequence[str], Sequence[str]]], also: Iterable[str] = ()) -> Assign:
     """Make the ``assign`` of a protocol whose speakers are published.
 
     Args:
         corpus: name of the corpus.
         parts: ``(validation, test)`` speakers of each fold.
+        also: speakers that only train, where a protocol is one split.
 
     Returns:
         A function of the speakers of a table, which raises :class:`CorpusError` unless they are the published ones.
     """
-    wanted = {(corpus, speaker) for _, test in parts for speaker in test}
+    wanted = {(corpus, speaker) for pair in parts for part in pair for speaker in part}
+    wanted |= {(corpus, speaker) for speaker in also}
 
     def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
         missing, unknown = sorted(wanted.difference(speakers)), sorted(set(speakers) - wanted)

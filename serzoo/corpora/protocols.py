@@ -4,10 +4,11 @@ A protocol says which corpora and classes take part, and makes folds of their sp
 
 Example:
     >>> import pandas as pd
-    >>> rows = [("emodb", s, e) for s in ("03", "08", "09") for e in ("anger", "happiness", "neutral", "sadness")]
+    >>> from serzoo.corpora.folds import leave_one_speaker_out
+    >>> rows = [("mine", speaker, emotion) for speaker in "abc" for emotion in ("anger", "fear")]
     >>> table = pd.DataFrame(rows, columns=["corpus", "speaker", "emotion"])
-    >>> protocol("emodb4-loso").folds(table)[0].test
-    (('emodb', '03'),)
+    >>> Protocol("mine2", "leave one out", ("mine",), ("anger", "fear"), leave_one_speaker_out).folds(table)[0].test
+    (('mine', 'a'),)
 """
 
 from collections import Counter
@@ -15,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, fixed, guard, join, leave_one_speaker_out
-from serzoo.errors import CorpusError, unknown_name
+from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, guard, join
+from serzoo.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ class Protocol:
         classes: emotion classes, in alphabetical order: the order of a model's outputs.
         assign: the speakers that take part, sorted, to ``[(validation, test), ...]``, one pair for each fold.
         class_map: emotion of the table to class, for the emotions that are merged into another one.
+        where: column of the table to the values that take part, such as a style of speaking.
+        one_split: whether the protocol is a single split, in which only some speakers are ever tested.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Protocol:
     classes: tuple[str, ...]
     assign: Assign = field(repr=False)
     class_map: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    one_split: bool = False
 
     def apply(self, table: "pd.DataFrame") -> tuple["pd.DataFrame", dict[str, int]]:
         """Keep the rows that take part and map their emotions to classes.
@@ -55,7 +60,8 @@ class Protocol:
             CorpusError: if a corpus, column or speaker is missing, a row stands twice, or nothing is kept.
         """
         self._refuse_bad_table(table)
-        reasons = [self._reason_to_drop(c, e) for c, e in zip(table["corpus"], table["emotion"], strict=True)]
+        columns = ["corpus", "emotion", *self.where]
+        reasons = [self._reason_to_drop(*row) for row in zip(*(table[column] for column in columns), strict=True)]
         kept = table.loc[[reason is None for reason in reasons]].reset_index(drop=True)
         if kept.empty:
             raise CorpusError(
@@ -72,7 +78,8 @@ class Protocol:
             table: as for :meth:`apply`, before or after it.
 
         Returns:
-            Speaker-disjoint folds, numbered from 0; over them each speaker is tested exactly once.
+            Speaker-disjoint folds, numbered from 0; over them each speaker is tested exactly once, but where the
+            protocol is one split.
 
         Raises:
             CorpusError: if the speakers of the table do not allow the protocol, or a class has no training example.
@@ -88,13 +95,16 @@ class Protocol:
         for index, (validation, test) in enumerate(assigned):
             train = tuple(speaker for speaker in speakers if speaker not in {*validation, *test})
             folds.append(Fold(index, train, tuple(sorted(validation)), tuple(sorted(test))))
-        guard(folds, speakers)
+        guard(folds, [speaker for fold in folds for speaker in fold.test] if self.one_split else speakers)
         self._refuse_empty_classes(folds, kept)
         return folds
 
-    def _reason_to_drop(self, corpus: str, emotion: object) -> str | None:
+    def _reason_to_drop(self, corpus: str, emotion: object, *values: object) -> str | None:
         if corpus not in self.corpora:
             return f"corpus {corpus} takes no part in {self.name}"
+        for (column, allowed), value in zip(self.where.items(), values, strict=True):
+            if value not in allowed:
+                return f"{column} {value} takes no part in {self.name}"
         if not isinstance(emotion, str):
             return "no emotion label"
         if self.class_map.get(emotion, emotion) not in self.classes:
@@ -102,7 +112,7 @@ class Protocol:
         return None
 
     def _refuse_bad_table(self, table: "pd.DataFrame") -> None:
-        columns = [column for column in ("corpus", "speaker", "emotion") if column not in table]
+        columns = [column for column in ("corpus", "speaker", "emotion", *self.where) if column not in table]
         if columns:
             raise CorpusError(f"The table lacks the columns {join(columns)}. Received: {join(table.columns)}.")
         missing = [corpus for corpus in self.corpora if corpus not in set(table["corpus"])]
@@ -133,61 +143,3 @@ class Protocol:
                     f"Protocol {self.name}, {fold.name}: no training example of {', '.join(empty)} is left. "
                     f"Training speakers: {join(fold.train)}."
                 )
-
-
-def protocol(name: str) -> Protocol:
-    """Return a protocol by name.
-
-    Args:
-        name: one of :func:`protocol_names`.
-
-    Raises:
-        UnknownNameError: if there is no such protocol.
-
-    Example:
-        >>> protocol("emodb4-loso").classes
-        ('anger', 'happiness', 'neutral', 'sadness')
-    """
-    if name not in _PROTOCOLS:
-        raise unknown_name("protocol", name, _PROTOCOLS)
-    return _PROTOCOLS[name]
-
-
-def protocol_names() -> list[str]:
-    """List the protocols.
-
-    Example:
-        >>> protocol_names()
-        ['emodb4-loso', 'ravdess8-5fold']
-    """
-    return sorted(_PROTOCOLS)
-
-
-_RAVDESS_5FOLD = (
-    (("03", "06"), ("02", "05", "14", "15", "16")),
-    (("10", "11"), ("03", "06", "07", "13", "18")),
-    (("08", "17"), ("10", "11", "12", "19", "20")),
-    (("01", "14"), ("08", "17", "21", "23", "24")),
-    (("02", "05"), ("01", "04", "09", "22")),
-)
-
-_PROTOCOLS = {
-    made.name: made
-    for made in (
-        Protocol(
-            name="emodb4-loso",
-            source="leave one speaker out, 8 speakers to train, 1 to validate, 1 to test, as in Chen, He, Yang, Zhang "
-            "(2018), https://doi.org/10.1109/LSP.2018.2860246; four of the seven emotions",
-            corpora=("emodb",),
-            classes=("anger", "happiness", "neutral", "sadness"),
-            assign=leave_one_speaker_out,
-        ),
-        Protocol(
-            name="ravdess8-5fold",
-            source="the five actor folds of https://github.com/Mak-Sim/ResLSTM-SER",
-            corpora=("ravdess",),
-            classes=("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
-            assign=fixed("ravdess", _RAVDESS_5FOLD),
-        ),
-    )
-}

@@ -172,6 +172,17 @@ def test_wrong_folders_say_what_was_found(ravdess_root, tmp_path):
         corpora.read("ravdess", tmp_path / "emodb")
 
 
+def test_the_likeliest_corpus_is_named(tmp_path):
+    touch(tmp_path, ["f1/gio-f1-b1.wav", "AudioData/DC/a01.wav", "AudioData/DC/a02.wav"])
+    with pytest.raises(CorpusError, match=r"not a root of iemocap.*looks like savee \(2 of its files\)"):
+        corpora.read("iemocap", tmp_path)
+    for name in corpora.names():
+        if name != "table":
+            (tmp_path / f"empty_{name}").mkdir()
+            with pytest.raises(CorpusError, match=rf"is not a root of {name}\..*Found an empty folder"):
+                corpora.read(name, tmp_path / f"empty_{name}")
+
+
 def test_half_a_copy_is_refused_unless_asked_for(tmp_path):
     root = touch(tmp_path, ravdess_files(range(1, 13)))
     with pytest.raises(CorpusError, match=r"expected 1440 files, found 720 .*neutral 48 of 96.*speaker 13, 14"):

@@ -1,0 +1,221 @@
+"""Any corpus that comes as a table: CSV, Parquet, EmoBox JSONL, or an audformat database.
+
+A root is a table file, or the folder of an audformat database (``db.yaml`` and its tables). Where the columns have
+other names than serzoo's, ``columns`` tells them; where the labels have other names than serzoo's and the usual ones,
+``emotions`` does. Several tables are told apart as ``"table:NAME"``, and their rows then carry that as corpus:
+
+    read_many({"table:mine": "mine.csv", "table:theirs": "theirs.jsonl"})
+
+Files are relative to the folder of the table, or to ``folder``. For JSONL, whose paths start at the folder of EmoBox,
+the nearest folder above the table in which the first file exists is taken.
+"""
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from serzoo.corpora import table_files
+from serzoo.corpora.corpus import COLUMNS, EMOTIONS, CorpusInfo, Scan
+from serzoo.errors import CorpusError
+
+ROOT_MAY_BE_FILE = True
+
+# The usual names of the same things; case is ignored.
+_ALIASES = {
+    "anger": ("angry", "ang"),
+    "boredom": ("bored", "bor"),
+    "calm": ("relaxed",),
+    "contempt": ("contemptuous", "con"),
+    "disgust": ("disgusted", "dis"),
+    "excitement": ("excited", "exc"),
+    "fear": ("fearful", "fea", "afraid", "anxiety"),
+    "frustration": ("frustrated", "fru"),
+    "happiness": ("happy", "hap", "joy", "joyful"),
+    "neutral": ("neu",),
+    "other": ("oth",),
+    "sadness": ("sad",),
+    "surprise": ("surprised", "sur"),
+}
+_CANONICAL = {name: emotion for emotion in EMOTIONS for name in (emotion, *_ALIASES[emotion])}
+_GENDERS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+
+INFO = CorpusInfo(
+    name="table",
+    title="a table of your own: CSV, Parquet, EmoBox JSONL or an audformat database",
+    reference="none",
+    url="none",
+    licence="as its owner says",
+    layout="a .csv, .tsv, .parquet or .jsonl file with the columns file and emotion, or a folder with db.yaml",
+    emotions={},
+    speakers={},
+    notes=("no official numbers: nothing is compared",),
+)
+
+
+def scan(
+    root: Path,
+    columns: Mapping[str, str] | None = None,
+    emotions: Mapping[str, str | None] | None = None,
+    folder: str | PathLike | None = None,
+    table: str | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+) -> Scan:
+    """Read a table.
+
+    Args:
+        root: existing table file, or folder of an audformat database.
+        columns: serzoo's name to the table's name, for columns that are called differently, such as
+            ``{"emotion": "label"}``. Columns that it does not name are kept under their own names.
+        emotions: label to canonical emotion, or to ``None`` for labels that are none, such as ``{"xxx": None}``.
+        folder: what the files are relative to.
+        table: name of the table in an audformat database; by default the first one with an emotion.
+        encoding: of a CSV or JSONL file, UTF-8 by default.
+        delimiter: of a CSV file; by default the one of comma, semicolon and tab that the header has.
+
+    Returns:
+        The rows in the order of the table, and the skipped files: those that are not there.
+
+    Raises:
+        CorpusError: if the file has another encoding or form, lacks a column, has a label that is not known, times
+            that are none, or the same row twice.
+
+    Example:
+        >>> scan(Path("mine.csv"), columns={"emotion": "label"}).rows[0]["emotion"]  # doctest: +SKIP
+        'anger'
+    """
+    where = repr(root.name)
+    lines = table_files.read(root, table=table, encoding=encoding, delimiter=delimiter)
+    names = _names(where, list(dict.fromkeys(key for line in lines for key in line)), columns or {}, root)
+    base = _folder_of(root, folder, [line.get(names["file"]) for line in lines[:1]])
+    known = _CANONICAL | {str(label).strip().lower(): emotion for label, emotion in (emotions or {}).items()}
+    wrong = sorted({str(emotion) for emotion in (emotions or {}).values() if emotion not in (None, *EMOTIONS)})
+    if wrong:
+        raise CorpusError(f"emotions must lead to {', '.join(EMOTIONS)} or None. Received: {', '.join(wrong)}.")
+    rows, missing, unknown, seen = [], [], set(), set()
+    for number, line in enumerate(lines, start=1):
+        row = _row(where, number, line, names, known, unknown)
+        row["file"] = _relative(base, row["file"])
+        key = (row["file"], row.get("start"), row.get("end"))
+        if key in seen:
+            raise CorpusError(f"Every utterance may stand once in {where}. Row {number} repeats {row['file']}.")
+        seen.add(key)
+        if (base / row["file"]).is_file():
+            rows.append(row)
+        else:
+            missing.append(row["file"])
+    if unknown:
+        raise CorpusError(
+            f"Unknown emotions in {where}: {', '.join(sorted(unknown)[:10])}. Known: {', '.join(EMOTIONS)} and their "
+            "usual forms. Name the others with emotions={label: emotion or None}."
+        )
+    if missing and not rows:
+        raise CorpusError(
+            f"None of the {len(missing)} files of {where} is there, the first {missing[0]} in {str(base)!r}. "
+            "Tell what they are relative to with folder=."
+        )
+    return Scan(rows, {"no such file": missing} if missing else {})
+
+
+def folder(root: Path, folder: str | PathLike | None = None, **options: Any) -> Path:
+    """Return what the ``file`` column is relative to; arguments as of :func:`scan`."""
+    lines = table_files.read(root, **{k: v for k, v in options.items() if k in ("table", "encoding", "delimiter")})
+    name = (options.get("columns") or {}).get("file") or _default("file", lines[0] if lines else {}, root)
+    return _folder_of(root, folder, [line.get(name) for line in lines[:1]])
+
+
+def _names(where: str, found: list[str], columns: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Return serzoo's name to the table's name for every column that is there."""
+    lacking = [f"{theirs} (for {ours})" for ours, theirs in columns.items() if theirs not in found]
+    names = {ours: _default(ours, found, root) for ours in COLUMNS if ours != "corpus" and ours not in columns}
+    names = {ours: theirs for ours, theirs in names.items() if theirs in found} | dict(columns)
+    lacking += [ours for ours in ("file", "emotion") if ours not in names]
+    if lacking:
+        raise CorpusError(
+            f"The table {where} lacks the columns {', '.join(lacking)}. Received: {', '.join(found) or 'none'}. "
+            "Name them with columns={'emotion': 'their name', ...}."
+        )
+    used = set(names.values())
+    return names | {name: name for name in found if name not in used and name not in names and name != "corpus"}
+
+
+def _default(ours: str, found: Any, root: Path) -> str:
+    emobox = {"file": "wav", "emotion": "emo", "start": "start_time", "end": "end_time", "speaker": "spk"}
+    if root.suffix.lower() == ".jsonl" and ours not in found:
+        return emobox.get(ours, ours)
+    return ours
+
+
+def _row(
+    where: str,
+    number: int,
+    line: Mapping[str, Any],
+    names: Mapping[str, str],
+    known: Mapping[str, str | None],
+    unknown: set,
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"corpus": INFO.name}
+    for ours, theirs in names.items():
+        value = line.get(theirs)
+        if value is None or value != value or (isinstance(value, str) and not value.strip()):
+            continue
+        if ours in ("start", "end"):
+            row[ours] = _seconds(where, number, theirs, value)
+        elif ours == "emotion":
+            label = str(value).strip()
+            if label.lower() not in known:
+                unknown.add(label)
+            elif known[label.lower()]:
+                row[ours] = known[label.lower()]
+        elif ours == "gender":
+            row |= {ours: _GENDERS[str(value).strip().lower()]} if str(value).strip().lower() in _GENDERS else {}
+        else:
+            row[ours] = str(value).strip() if ours in COLUMNS else value
+    row = {key: value for key, value in row.items() if value == value}
+    if "file" not in row:
+        raise CorpusError(f"Row {number} of {where} names no file.")
+    if row.get("end", float("inf")) <= row.get("start", 0.0):
+        raise CorpusError(
+            f"Row {number} of {where} must end after it starts. "
+            f"Received: start {row.get('start', 0.0)}, end {row['end']}."
+        )
+    return row
+
+
+def _seconds(where: str, number: int, name: str, value: Any) -> float:
+    """Read a time: seconds, or as audformat writes it, such as ``0 days 00:00:01.500000``."""
+    import pandas as pd
+
+    if str(value).strip().lower() in ("nan", "nat"):
+        return float("nan")
+    try:
+        try:
+            seconds = float(value)
+        except (TypeError, ValueError):
+            seconds = pd.Timedelta(value).total_seconds()
+    except ValueError as error:
+        raise CorpusError(f"{name} of row {number} of {where} must be seconds. Received: {value!r}.") from error
+    if not 0 <= seconds < float("inf"):
+        raise CorpusError(f"{name} of row {number} of {where} must be 0 s or more. Received: {value!r}.")
+    return seconds
+
+
+def _folder_of(root: Path, folder: str | PathLike | None, first: list[Any]) -> Path:
+    if folder is not None:
+        if not Path(folder).is_dir():
+            raise CorpusError(f"folder must be one that exists. Received: {str(folder)!r}.")
+        return Path(folder)
+    own = root if root.is_dir() else root.parent
+    if root.suffix.lower() == ".jsonl" and first and isinstance(first[0], str):
+        for above in (own, *own.absolute().parents):
+            if (above / first[0]).is_file():
+                return above
+    return own
+
+
+def _relative(base: Path, file: str) -> str:
+    path = Path(file)
+    if path.is_absolute() and path.is_relative_to(base.absolute()):
+        path = path.relative_to(base.absolute())
+    return path.as_posix()
