@@ -1,0 +1,37 @@
+"""What the README says is what the repository holds."""
+
+import re
+
+from readme import README, updated
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+def test_tables_are_those_of_the_committed_predictions():
+    assert updated(TEXT) == TEXT, "run python -m tests.readme"
+
+
+def test_the_table_names_every_published_figure():
+    from serzoo import config, registry
+
+    entries = [(name, each) for name in registry.names() for each in config.load(name).reported]
+    assert entries
+    for name, each in entries:
+        start = f"| `{name}` | `{each.tag}` | `{each.protocol}`"
+        row = next(line for line in TEXT.splitlines() if line.startswith(start))
+        assert f"{each.ua.value:.3f} [{each.ua.ci_low:.3f}, {each.ua.ci_high:.3f}]" in row
+
+
+def test_files_and_commands_of_the_readme_exist():
+    from typer.main import get_command
+
+    from serzoo.cli import app
+
+    root = README.parent
+    for path in re.findall(r"tests/data/\S+\.wav", TEXT):
+        assert (root / path).is_file()
+    for path in re.findall(r"\]\((\w+\.\w+)\)", TEXT):
+        assert (root / path).is_file()
+    block = "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL))
+    commands = set(re.findall(r"serzoo ([a-z]+) ", block))
+    assert {"predict", "list", "train"} <= commands <= set(get_command(app).commands)
