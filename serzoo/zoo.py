@@ -2,30 +2,34 @@
 
 import hashlib
 import json
-import zipfile
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from zipfile import BadZipFile
 
 from serzoo import config as configs
 from serzoo import registry
-from serzoo.errors import ConfigError, MissingFileError, SerzooError, WeightsError, unknown_name
+from serzoo.errors import ConfigError, MissingFileError, RunError, WeightsError, unknown_name
 from serzoo.models.classifier import Classifier
 
 GENDERS = ("female", "male")
 CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
 FINAL_WEIGHTS = "final.weights.h5"
-DEFAULT = object()
+DEFAULT = "default"
 
 
-def load(source: str | Path, *, weights: Any = DEFAULT, classes: Sequence[str] | None = None) -> Classifier:
+def load(
+    source: str | os.PathLike, *, weights: str | None = DEFAULT, classes: Sequence[str] | None = None
+) -> Classifier:
     """Load a model.
 
     Args:
-        source: a name (``"cnn_ablstm_mtl"``), a name and tag (``"cnn_ablstm_mtl.ravdess8"``), the folder of a run or of
-            one of its folds, or a ``.keras`` file.
-        weights: tag of the weights; None for fresh ones.
-        classes: new emotion classes: the trunk keeps its weights and the heads are new, to be fine-tuned.
+        source: a name (``"cnn_ablstm_mtl"``), a name and tag (``"cnn_ablstm_mtl.ravdess8"``), the folder of a run with
+            one trained fold, the folder of a fold, or a ``.keras`` file. Where a registered name is also that of a
+            folder, ``"./NAME"`` is the folder.
+        weights: tag of the weights of a registered model; None for fresh ones.
+        classes: new emotion classes: their head is fresh, to be fine-tuned, and all else keeps its weights.
 
     Returns:
         A classifier.
@@ -34,23 +38,28 @@ def load(source: str | Path, *, weights: Any = DEFAULT, classes: Sequence[str] |
         UnknownNameError: if no model or weights have this name.
         WeightsError: if the weights were cut or changed, or are not those of this model.
         MissingFileError: if there is no such file or folder.
+        RunError: if the folder is not one of a trained fold.
 
     Example:
         >>> import serzoo
         >>> serzoo.load("cnn_ablstm", weights=None, classes=["happy", "sad"]).classes
         ['happy', 'sad']
     """
-    text = str(source)
-    if text.endswith(".keras"):
-        model = _open_keras(Path(source))
-    elif isinstance(source, Path) or "/" in text or Path(text).is_dir():
-        model = _open_run(Path(source))
+    text = os.fspath(source)
+    if text.endswith(".keras") or _is_folder(source):
+        if weights != DEFAULT:
+            raise WeightsError(f"weights is for registered names; {text} has its own. Received: weights={weights!r}.")
+        model = _open_keras(Path(source)) if text.endswith(".keras") else _open_run(Path(source))
     else:
         model = _open_name(text, weights)
-    return with_classes(model, classes) if classes is not None else model
+    if model.card.get("commercial") is False:
+        _warn_once(f"{text}: weights under {model.licence}, not for commercial use.")
+    return model if classes is None else with_classes(model, classes)
 
 
-def build(config, heads: Mapping[str, Sequence[str]], card: Mapping | None = None, seed: int | None = None) -> Classifier:
+def build(
+    config, heads: Mapping[str, Sequence[str]], card: Mapping | None = None, seed: int | None = None
+) -> Classifier:
     """Build a model with fresh weights from its config.
 
     Args:
@@ -70,18 +79,19 @@ def build(config, heads: Mapping[str, Sequence[str]], card: Mapping | None = Non
     if seed is not None:
         keras.utils.set_random_seed(seed)
     augmentation = config.augmentation
-    masks = {key: getattr(augmentation, key) for key in ("num_time_masks", "max_time_frames", "num_mel_masks", "max_mels")}
+    limits = ("num_time_masks", "max_time_frames", "num_mel_masks", "max_mels")
+    builder = registry.builder(config.name)
     try:
-        model = registry.builder(config.name)(
+        model = builder(
             heads={task: list(heads[task]) for task in heads},
             frontend=config.frontend.model_dump(),
-            spec_augment=masks,
+            spec_augment={key: getattr(augmentation, key) for key in limits},
             seed=seed,
             name=config.name,
             **config.model,
         )
-    except TypeError as error:
-        raise ConfigError(f"{config.name}: model does not fit its builder: {error}.") from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{config.name}: model does not fit its builder: {_first_line(error)}") from error
     model.card = {"model": config.name, **(card or {})}
     return model
 
@@ -95,22 +105,32 @@ def heads_of(config, classes: Sequence[str]) -> dict[str, list[str]]:
 
 
 def with_classes(model: Classifier, classes: Sequence[str]) -> Classifier:
-    """Copy a model with a new emotion head; everything else keeps its weights.
+    """Put a new emotion head on a model.
 
     Args:
-        model: a registered model.
+        model: a classifier whose layer ``"emotion"`` is a dense one.
         classes: names of the new classes.
 
     Returns:
-        A classifier whose emotion head has fresh weights.
+        A classifier whose emotion head has fresh weights; all other layers, and their weights, are those of ``model``.
+
+    Raises:
+        WeightsError: if ``classes`` are not two or more different names.
     """
-    classes = list(classes)
+    classes = [classes] if isinstance(classes, str) else list(classes)
     if len(classes) < 2 or len(set(classes)) != len(classes) or not all(isinstance(c, str) and c for c in classes):
         raise WeightsError(f"classes must be two or more different names. Received: {classes}.")
-    settings = configs.load(model.card["model"])
-    fresh = build(settings, {**model.heads, "emotion": classes}, {**model.card, "tag": None})
-    copy_weights(model, fresh)
-    return fresh
+    old = model.get_layer("emotion")
+    # From the graph, not from a config: what was trained may differ from what the YAML says today.
+    head = type(old).from_config({**old.get_config(), "units": len(classes)})
+    return Classifier(
+        inputs=model.input,
+        outputs={**model.output, "emotion": head(old.input)},
+        heads={**model.heads, "emotion": classes},
+        sample_rate_hz=model.sample_rate_hz,
+        card={**model.card, "tag": None},
+        name=model.name,
+    )
 
 
 def copy_weights(source: Classifier, target: Classifier) -> None:
@@ -133,21 +153,6 @@ def copy_weights(source: Classifier, target: Classifier) -> None:
             raise WeightsError(
                 f"{target.name} cannot start from {source.name}: their layers {layer.name!r} differ."
             ) from error
-
-
-def _open_name(text: str, weights: Any) -> Classifier:
-    name, _, tag = text.partition(".")
-    registry.check_name(name)
-    settings = configs.load(name)
-    if weights is None:
-        return build(settings, heads_of(settings, _default_classes(settings)))
-    tag = tag or ("" if weights is DEFAULT else weights)
-    entry = settings.default_weights if not tag else next((e for e in settings.weights if e.tag == tag), None)
-    if entry is None:
-        if not tag:
-            raise WeightsError(f"No trained weights ship with {name} yet; load({name!r}, weights=None) gives fresh ones.")
-        raise unknown_name(f"weights of {name}", tag, [e.tag for e in settings.weights], see=f"serzoo show {name}")
-    return open_weights(settings, entry)
 
 
 def open_weights(settings, entry) -> Classifier:
@@ -176,8 +181,6 @@ def open_weights(settings, entry) -> Classifier:
     }
     model = build(settings, heads_of(settings, entry.classes), card)
     load_weights(model, path)
-    if not entry.commercial:
-        _say_once(f"{settings.name}.{entry.tag}: weights under {entry.licence}, not for commercial use.")
     return model
 
 
@@ -187,29 +190,65 @@ def load_weights(model: Classifier, path: Path) -> None:
     Raises:
         WeightsError: if the file is not one, or belongs to another model.
     """
+    import h5py
+
+    sizes = {}
     try:
+        with h5py.File(path) as file:
+            file.visititems(lambda name, item: sizes.update({name: getattr(item, "size", 0)}))
+        # Keras ignores arrays that it has no place for, such as those of a task that this model has not.
+        held = sum(size for name, size in sizes.items() if not name.startswith("optimizer/"))
+        if held != model.count_params():
+            raise WeightsError(f"{path} must hold {model.count_params()} values for {model.name}. Received: {held}.")
         model.load_weights(path)
-    except (ValueError, OSError, KeyError, AttributeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{path} does not hold the weights of {model.name}: {reason}") from error
+    except WeightsError:
+        raise
+    except _UNREADABLE as error:
+        raise WeightsError(f"{path} does not hold the weights of {model.name}: {_first_line(error)}") from error
+
+
+def _is_folder(source: str | os.PathLike) -> bool:
+    text = os.fspath(source)
+    if not isinstance(source, str) or "/" in text or os.sep in text:
+        return True
+    return text.partition(".")[0] not in registry.BUILDERS and Path(text).is_dir()
+
+
+def _open_name(text: str, weights: str | None) -> Classifier:
+    name, _, tag = text.partition(".")
+    registry.check_name(name)
+    if tag and weights != DEFAULT:
+        raise WeightsError(f"Name the weights once: {text!r} has a tag. Received: weights={weights!r}.")
+    settings = configs.load(name)
+    if weights is None:
+        return build(settings, heads_of(settings, _default_classes(settings)))
+    if not tag and weights == DEFAULT:
+        entry = settings.default_weights
+    else:
+        entries = {entry.tag: entry for entry in settings.weights}
+        if (entry := entries.get(tag or weights)) is None:
+            raise unknown_name(f"weights of {name}", tag or weights, entries, see=f"serzoo show {name}")
+    if entry is None:
+        raise WeightsError(f"No trained weights ship with {name}; load({name!r}, weights=None) gives fresh ones.")
+    return open_weights(settings, entry)
 
 
 def _open_run(path: Path) -> Classifier:
     if not path.exists():
         raise MissingFileError(f"There is no file or folder {path}.")
-    if not (path / CARD).exists():
+    if not (path / CARD).is_file():
         trained = sorted(card.parent for card in path.glob(f"*/{CARD}"))
         if len(trained) != 1:
-            found = ", ".join(map(str, trained)) or "none"
-            raise MissingFileError(f"{path} must be one trained fold of a run, or a run with one. Received: {found}.")
+            found = f"{len(trained)}, such as {trained[0]}" if trained else "none"
+            raise RunError(f"{path} must be one trained fold, or a run with a single one. Received: {found}.")
         path = trained[0]
+    path = path.resolve()  # "." has no parent
     try:
         card = json.loads((path / CARD).read_text(encoding="utf-8"))
-        settings = configs.load(path.parent / "config.yaml")
-        heads = card.pop("heads")
-    except (json.JSONDecodeError, KeyError, AttributeError) as error:
-        raise SerzooError(f"{path / CARD} is not the card of a trained fold: {error!r}.") from error
-    model = build(settings, heads, card)
+        heads = {task: list(names) for task, names in card.pop("heads").items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise RunError(f"{path / CARD} is not the card of a trained fold: {error!r}.") from error
+    model = build(configs.load(path.parent / "config.yaml"), heads, card)
     load_weights(model, path / FINAL_WEIGHTS)
     return model
 
@@ -222,10 +261,10 @@ def _open_keras(path: Path) -> Classifier:
     if not path.is_file():
         raise MissingFileError(f"There is no file {path}.")
     try:
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} is not a model that Keras can read: {str(error).strip().splitlines()[0]}") from error
-    if not isinstance(model, Classifier):
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except _UNREADABLE as error:
+        raise WeightsError(f"{path} is not a model that Keras can read: {_first_line(error)}") from error
+    if not isinstance(model, Classifier) or "emotion" not in model.heads:
         raise WeightsError(f"{path} must hold a serzoo classifier. Received: {type(model).__name__}.")
     return model
 
@@ -237,12 +276,18 @@ def _default_classes(settings) -> Sequence[str]:
     return settings.default_weights.classes if settings.default_weights else corpora.protocol("ravdess8-5fold").classes
 
 
-_said: set[str] = set()
+# What Keras, h5py and zipfile raise for files that are cut, changed or of another model. BadZipFile is an Exception.
+_UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError, BadZipFile)
 
 
-def _say_once(sentence: str) -> None:
-    import warnings
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
-    if sentence not in _said:
-        _said.add(sentence)
-        warnings.warn(sentence, stacklevel=4)
+
+_warned: set[str] = set()
+
+
+def _warn_once(sentence: str) -> None:
+    if sentence not in _warned:
+        _warned.add(sentence)
+        warnings.warn(sentence, stacklevel=3)

@@ -69,18 +69,18 @@ class AttentionPooling(keras.layers.Layer):
         alpha = ops.exp(score - ops.max(score, axis=-1, keepdims=True)) * ops.cast(mask, "float32")
         return alpha / ops.maximum(ops.sum(alpha, axis=-1, keepdims=True), 1e-30)
 
-    def call(self, x, num_frames):  # noqa: D102
+    def call(self, x, num_frames):
         alpha = self.attention(x, num_frames)
         # 0 times the padding is not 0 where the padding holds an infinity.
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]
         values = ops.where(mask, ops.cast(x, "float32"), 0.0)
         return ops.cast(ops.matmul(alpha[:, None, :], values)[:, 0], self.compute_dtype)
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         return (x_shape[0], x_shape[-1])
 
-    def compute_output_spec(self, x, num_frames):  # noqa: D102
+    def compute_output_spec(self, x, num_frames):
         return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=self.compute_dtype)
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {**super().get_config(), "units": self.units}

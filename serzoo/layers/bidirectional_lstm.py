@@ -50,7 +50,7 @@ class BidirectionalLSTM(keras.layers.Layer):
         if self.drop is not None:
             self.drop.build(x_shape)
 
-    def call(self, x, num_frames, training=None):  # noqa: D102
+    def call(self, x, num_frames, training=None):
         if self.drop is not None:
             x = self.drop(x, training=training)
         order = _reversed_order(num_frames, ops.shape(x)[0], ops.shape(x)[1])
@@ -60,13 +60,13 @@ class BidirectionalLSTM(keras.layers.Layer):
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]
         return ops.where(mask, y, ops.cast(0.0, y.dtype))
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         return (*x_shape[:2], 2 * self.units)
 
-    def compute_output_spec(self, x, num_frames, training=None):  # noqa: D102
+    def compute_output_spec(self, x, num_frames, training=None):
         return keras.KerasTensor((*x.shape[:2], 2 * self.units), dtype=self.compute_dtype)
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {**super().get_config(), "units": self.units, "dropout": self.dropout, "use_cudnn": self.use_cudnn}
 
 

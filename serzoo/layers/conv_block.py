@@ -86,7 +86,7 @@ class ConvBlock(keras.layers.Layer):
         if self.drop is not None:
             self.drop.build(x_shape)
 
-    def call(self, x, num_frames, training=None):  # noqa: D102
+    def call(self, x, num_frames, training=None):
         num_frames = ops.cast(num_frames, "int32")
         if self.mask_input:
             x = _fill_padding(x, num_frames, 0.0)
@@ -107,17 +107,17 @@ class ConvBlock(keras.layers.Layer):
             x = self.drop(x, training=training)
         return x, num_frames
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         sizes = x_shape[1:3]
         for factors in (self.strides, self.pool_size or (1, 1)):
             sizes = [None if n is None else _ceil_div(n, k) for n, k in zip(sizes, factors, strict=True)]
         return (x_shape[0], *sizes, self.filters), tuple(num_frames_shape)
 
-    def compute_output_spec(self, x, num_frames, training=None):  # noqa: D102
+    def compute_output_spec(self, x, num_frames, training=None):
         y, lengths = self.compute_output_shape(x.shape, num_frames.shape)
         return keras.KerasTensor(y, dtype=self.compute_dtype), keras.KerasTensor(lengths, dtype="int32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {
             **super().get_config(),
             "filters": self.filters,

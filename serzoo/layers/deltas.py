@@ -45,20 +45,20 @@ class Deltas(keras.layers.Layer):
     def build(self, x_shape, num_frames_shape):
         """Nothing to build."""
 
-    def call(self, x, num_frames):  # noqa: D102
+    def call(self, x, num_frames):
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]
         last = ops.maximum(ops.cast(num_frames, "int32") - 1, 0)[:, None, None]
         delta = self._regress(x, mask, last)
         delta_delta = self._regress(delta, mask, last)
         return ops.where(mask[..., None], ops.stack([x, delta, delta_delta], axis=-1), 0.0)
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         return (*x_shape, 3)
 
-    def compute_output_spec(self, x, num_frames):  # noqa: D102
+    def compute_output_spec(self, x, num_frames):
         return keras.KerasTensor((*x.shape, 3), dtype="float32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {**super().get_config(), "width": self.width}
 
     def _regress(self, x, mask, last):

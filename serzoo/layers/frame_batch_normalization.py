@@ -48,7 +48,7 @@ class FrameBatchNormalization(keras.layers.Layer):
             name="moving_variance", shape=shape, initializer="ones", trainable=False, autocast=False
         )
 
-    def call(self, x, num_frames, training=None):  # noqa: D102
+    def call(self, x, num_frames, training=None):
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]  # (batch, frames, 1)
         if training:
             mean, variance = self._moments(x, mask)
@@ -61,13 +61,13 @@ class FrameBatchNormalization(keras.layers.Layer):
         y = x * ops.cast(scale, x.dtype) + ops.cast(offset, x.dtype)
         return y * ops.cast(mask, x.dtype)[..., None]
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, num_frames, training=None):  # noqa: D102
+    def compute_output_spec(self, x, num_frames, training=None):
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
 
     def _moments(self, x, mask):

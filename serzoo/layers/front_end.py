@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from serzoo.errors import unknown_name
 from serzoo.layers.deltas import Deltas
 from serzoo.layers.log_mel import LogMel
 from serzoo.layers.spec_augment import SpecAugment
@@ -38,7 +39,12 @@ def front_end(
 
     Returns:
         Features of shape ``(batch, frames, mels, 3)`` and their valid lengths ``(batch,)``.
+
+    Raises:
+        UnknownNameError: if ``standardize`` is none of these.
     """
+    if standardize not in _STANDARDIZE:
+        raise unknown_name("standardize", standardize, _STANDARDIZE)
     x, n = LogMel(name="log_mel", **log_mel)(waveform, num_samples)
     x = Deltas(delta_width, name="deltas")(x, n)
     x = Standardize(**_STANDARDIZE[standardize], name="standardize")(x, n)

@@ -52,20 +52,20 @@ class GradientReversal(keras.layers.Layer):
             name="steps", shape=(), dtype="int32", initializer="zeros", trainable=False, autocast=False
         )
 
-    def call(self, x, training=None):  # noqa: D102
+    def call(self, x, training=None):
         if training and self.ramp_steps is not None:
             progress = ops.minimum(ops.cast(self.steps, "float32") / self.ramp_steps, 1.0)
             self.lambda_.assign(self.initial_lambda * (2.0 / (1.0 + ops.exp(-self.gamma * progress)) - 1.0))
             self.steps.assign(self.steps + 1)
         return _reverse(x, ops.convert_to_tensor(self.lambda_))
 
-    def compute_output_shape(self, x_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, training=None):  # noqa: D102
+    def compute_output_spec(self, x, training=None):
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {
             **super().get_config(),
             "initial_lambda": self.initial_lambda,

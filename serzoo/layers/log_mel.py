@@ -103,7 +103,6 @@ class LogMel(keras.layers.Layer):
         filters = mel_filter_bank(
             self.sample_rate_hz, self.fft_size, self.num_mels, self.min_hz, self.max_hz, self.mel_scale, self.mel_norm
         )
-        # Bins outside every band need no Fourier coefficient.
         self._window = window.astype(_fft_dtype())
         self._filters = filters.astype("float32")
         if self.implementation == "dft":
@@ -112,7 +111,7 @@ class LogMel(keras.layers.Layer):
             self._cos = (window[:, None] * np.cos(angle)).astype("float32")
             self._sin = (window[:, None] * np.sin(angle)).astype("float32")
 
-    def call(self, waveform, num_samples):  # noqa: D102
+    def call(self, waveform, num_samples):
         num_samples = ops.minimum(ops.cast(num_samples, "int32"), ops.shape(waveform)[1])
         waveform = ops.where(valid_mask(num_samples, ops.shape(waveform)[1]), ops.cast(waveform, "float32"), 0.0)
         num_frames = ops.maximum(1, 1 + (num_samples - self.fft_size) // self._hop_size)
@@ -128,16 +127,16 @@ class LogMel(keras.layers.Layer):
         mask = valid_mask(num_frames, ops.shape(log_mel)[1])
         return ops.where(mask[:, :, None], log_mel, 0.0), num_frames
 
-    def compute_output_shape(self, waveform_shape, num_samples_shape):  # noqa: D102
+    def compute_output_shape(self, waveform_shape, num_samples_shape):
         samples = waveform_shape[1]
         frames = None if samples is None else max(1, 1 + (samples - self.fft_size) // self._hop_size)
         return (waveform_shape[0], frames, self.num_mels), (waveform_shape[0],)
 
-    def compute_output_spec(self, waveform, num_samples):  # noqa: D102
+    def compute_output_spec(self, waveform, num_samples):
         log_mel, num_frames = self.compute_output_shape(waveform.shape, num_samples.shape)
         return keras.KerasTensor(log_mel, dtype="float32"), keras.KerasTensor(num_frames, dtype="int32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {
             **super().get_config(),
             "sample_rate_hz": self.sample_rate_hz,
@@ -180,7 +179,7 @@ class LogMel(keras.layers.Layer):
                 raise ValueError(f"LogMel: {name} must be > 0. Received: {getattr(self, name)!r}.")
         if not 1 <= self._window_size <= self.fft_size:
             raise ValueError(
-                f"LogMel: window_ms must be 1 to {self.fft_size} samples, fft_size. Received: {self._window_size} samples."
+                f"LogMel: window_ms must be 1 to {self.fft_size} samples (fft_size). Received: {self._window_size}."
             )
         if self._hop_size < 1:
             raise ValueError(f"LogMel: hop_ms must be at least one sample. Received: {self.hop_ms!r}.")

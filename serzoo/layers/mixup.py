@@ -36,7 +36,7 @@ class Mixup(keras.layers.Layer):
     def build(self, waveform_shape, num_samples_shape, partner_shape, weight_shape):
         """Nothing to build."""
 
-    def call(self, waveform, num_samples, partner, weight, training=None):  # noqa: D102
+    def call(self, waveform, num_samples, partner, weight, training=None):
         num_samples = ops.cast(num_samples, "int32")
         if not training:
             return waveform, num_samples
@@ -50,8 +50,8 @@ class Mixup(keras.layers.Layer):
         longer = ops.maximum(num_samples, ops.take(num_samples, partner, axis=0))
         return mixed, ops.where(weight < 1.0, longer, num_samples)
 
-    def compute_output_shape(self, waveform_shape, num_samples_shape, partner_shape, weight_shape):  # noqa: D102
+    def compute_output_shape(self, waveform_shape, num_samples_shape, partner_shape, weight_shape):
         return tuple(waveform_shape), tuple(num_samples_shape)
 
-    def compute_output_spec(self, waveform, num_samples, partner, weight, training=None):  # noqa: D102
+    def compute_output_spec(self, waveform, num_samples, partner, weight, training=None):
         return keras.KerasTensor(waveform.shape, "float32"), keras.KerasTensor(num_samples.shape, "int32")

@@ -34,18 +34,18 @@ class RandomGain(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, waveform, training=None):  # noqa: D102
+    def call(self, waveform, training=None):
         if not training:
             return waveform
         shape = (ops.shape(waveform)[0], 1)
         gain_db = keras.random.uniform(shape, self.min_db, self.max_db, dtype="float32", seed=self.seed_generator)
         return waveform * ops.power(10.0, gain_db / 20.0)
 
-    def compute_output_shape(self, waveform_shape):  # noqa: D102
+    def compute_output_shape(self, waveform_shape):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, training=None):  # noqa: D102
+    def compute_output_spec(self, waveform, training=None):
         return keras.KerasTensor(waveform.shape, "float32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {**super().get_config(), "min_db": self.min_db, "max_db": self.max_db, "seed": self.seed}

@@ -65,7 +65,7 @@ class RandomNoise(keras.layers.Layer):
     def build(self, waveform_shape, num_samples_shape):
         """Nothing to build."""
 
-    def call(self, waveform, num_samples, training=None):  # noqa: D102
+    def call(self, waveform, num_samples, training=None):
         if not training or not self.probability:
             return waveform
         batch, samples = ops.shape(waveform)[0], ops.shape(waveform)[1]
@@ -76,13 +76,13 @@ class RandomNoise(keras.layers.Layer):
         noise = ops.where((draw[2] < self.probability)[:, None], noise, 0.0)
         return mix_at_snr(waveform, noise, snr_db, num_samples)
 
-    def compute_output_shape(self, waveform_shape, num_samples_shape):  # noqa: D102
+    def compute_output_shape(self, waveform_shape, num_samples_shape):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, num_samples, training=None):  # noqa: D102
+    def compute_output_spec(self, waveform, num_samples, training=None):
         return keras.KerasTensor(waveform.shape, "float32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {
             **super().get_config(),
             "min_snr_db": self.min_snr_db,

@@ -49,7 +49,7 @@ class RandomSpeed(keras.layers.Layer):
     def build(self, waveform_shape, num_samples_shape):
         """Nothing to build."""
 
-    def call(self, waveform, num_samples, training=None):  # noqa: D102
+    def call(self, waveform, num_samples, training=None):
         num_samples = ops.cast(num_samples, "int32")
         if not training or self.min_factor == self.max_factor == 1.0:
             return waveform, num_samples
@@ -59,13 +59,13 @@ class RandomSpeed(keras.layers.Layer):
         )
         return change_speed(waveform, num_samples, factor)
 
-    def compute_output_shape(self, waveform_shape, num_samples_shape):  # noqa: D102
+    def compute_output_shape(self, waveform_shape, num_samples_shape):
         return tuple(waveform_shape), tuple(num_samples_shape)
 
-    def compute_output_spec(self, waveform, num_samples, training=None):  # noqa: D102
+    def compute_output_spec(self, waveform, num_samples, training=None):
         return keras.KerasTensor(waveform.shape, "float32"), keras.KerasTensor(num_samples.shape, "int32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {
             **super().get_config(),
             "min_factor": self.min_factor,

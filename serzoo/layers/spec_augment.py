@@ -50,7 +50,7 @@ class SpecAugment(keras.layers.Layer):
     def build(self, x_shape, num_frames_shape):
         """Nothing to build."""
 
-    def call(self, x, num_frames, training=None):  # noqa: D102
+    def call(self, x, num_frames, training=None):
         if not training:
             return x
         num_frames = ops.cast(num_frames, "int32")
@@ -61,13 +61,13 @@ class SpecAugment(keras.layers.Layer):
         keep = keep & self._keep(self.num_mel_masks, width, num_mels, x.shape[2])[:, None, :, None]
         return x * ops.cast(keep, x.dtype)
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, num_frames, training=None):  # noqa: D102
+    def compute_output_spec(self, x, num_frames, training=None):
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {
             **super().get_config(),
             "num_time_masks": self.num_time_masks,

@@ -87,7 +87,7 @@ class Standardize(keras.layers.Layer):
         self.mean.assign(np.broadcast_to(mean, self.mean.shape).astype("float32"))
         self.std.assign(np.broadcast_to(np.sqrt(spread / count), self.std.shape).astype("float32"))
 
-    def call(self, x, num_frames):  # noqa: D102
+    def call(self, x, num_frames):
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None, None]
         if self.mode == "global":
             return ops.where(mask, (x - self.mean) / (self.std + self.epsilon), 0.0)
@@ -102,11 +102,11 @@ class Standardize(keras.layers.Layer):
         std = ops.sqrt(ops.maximum(variance, 1e-12))  # the square root has no gradient at 0
         return x / (std + self.epsilon)
 
-    def compute_output_shape(self, x_shape, num_frames_shape):  # noqa: D102
+    def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, num_frames):  # noqa: D102
+    def compute_output_spec(self, x, num_frames):
         return keras.KerasTensor(x.shape, dtype="float32")
 
-    def get_config(self):  # noqa: D102
+    def get_config(self):
         return {**super().get_config(), "mode": self.mode, "axes": self.axes, "epsilon": self.epsilon}

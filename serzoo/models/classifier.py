@@ -1,8 +1,8 @@
 """The model that every builder returns: a functional ``keras.Model`` that knows its classes and where it comes from."""
 
+import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -11,7 +11,8 @@ from serzoo import audio
 from serzoo.errors import AudioError, unknown_name
 
 WHOLE_CLIP_S = 30.0  # longer recordings are judged in windows of this length, so that memory does not grow
-BATCH_SIZE = 16
+BATCH_S = 60.0  # seconds of sound judged at once: about 130 MB beside the model
+MIN_HOP_S = 0.01
 
 
 @keras.saving.register_keras_serializable("serzoo")
@@ -36,7 +37,7 @@ class Classifier(keras.Model):
         self.heads = {task: list(classes) for task, classes in (heads or {}).items()}
         self.sample_rate_hz = sample_rate_hz
         self.card = dict(card or {})
-        self._readers = {}  # sub-models of `embed`, by layer
+        self._readers = {}  # of `embed`, by layer: functions, because Keras would save sub-models with the weights
 
     # --- what it is ---------------------------------------------------------------------------------------------
 
@@ -44,6 +45,11 @@ class Classifier(keras.Model):
     def classes(self) -> list[str]:
         """Emotions, in the order of the output ``"emotion"``."""
         return list(self.heads["emotion"])
+
+    @property
+    def tag(self) -> str | None:
+        """Tag of the weights, as in ``name.tag``; None for weights that do not ship with serzoo."""
+        return self.card.get("tag")
 
     @property
     def licence(self) -> str | None:
@@ -69,15 +75,15 @@ class Classifier(keras.Model):
     def classify(self, source, sample_rate_hz: int | None = None) -> list:
         """Judge the emotion of a recording.
 
-        Recordings longer than 30 s are judged in windows of 30 s, weighted by their length.
+        A recording longer than 30 s is judged in pieces of 30 s, and the scores are their mean, weighted by length.
 
         Args:
-            source: path of an audio file, or samples of shape ``(samples,)`` or ``(samples, channels)``; a list of
-                paths or arrays gives a list of answers.
-            sample_rate_hz: rate of the samples; needed for arrays, refused nowhere.
+            source: path of an audio file, or array of shape ``(samples,)`` or ``(samples, channels)``; a list of paths
+                or arrays gives a list of answers.
+            sample_rate_hz: rate of the arrays in Hz; files carry their own.
 
         Returns:
-            ``[{"label": "anger", "score": 0.81}, ...]``, highest score first.
+            ``[{"label": "anger", "score": 0.81}, ...]``, one entry for each class, highest score first.
 
         Raises:
             AudioError: if the sound cannot be read or lasts less than 0.1 s.
@@ -85,69 +91,78 @@ class Classifier(keras.Model):
 
         Example:
             >>> import serzoo
-            >>> model = serzoo.load("cnn_ablstm_mtl")
-            >>> answer = model.classify("tests/data/emodb/wav/03a01Nc.wav")  # doctest: +SKIP
+            >>> model = serzoo.load("cnn_ablstm_mtl", weights=None)
+            >>> len(model.classify("tests/data/emodb/wav/03a01Wa.wav"))
+            8
         """
-        if isinstance(source, (list, tuple)) and not _is_samples(source):
-            return [self.classify(one, sample_rate_hz) for one in source]
-        total, weight = 0.0, 0
-        for _, clips in _batches(_windows(source, sample_rate_hz, WHOLE_CLIP_S, WHOLE_CLIP_S), BATCH_SIZE):
-            lengths = np.array([len(clip) for clip in clips])
-            total = total + lengths @ self.probabilities(clips)
-            weight += lengths.sum()
-        scores = total / weight
+        if isinstance(source, (list, tuple)):
+            return [self.classify(each, sample_rate_hz) for each in source]
+        scores = _mean_over_pieces(self.probabilities, source, sample_rate_hz)
         return [{"label": self.classes[i], "score": float(scores[i])} for i in np.argsort(-scores, kind="stable")]
 
     def segments(self, source, sample_rate_hz: int | None = None, *, window_s: float = 3.0, hop_s: float = 1.0) -> list:
         """Judge a recording piece by piece, in memory that does not grow with its length.
 
         Args:
-            source: path or samples, as of :meth:`classify`.
-            sample_rate_hz: rate of the samples.
-            window_s: length of a piece in seconds.
-            hop_s: time between the starts of two pieces in seconds.
+            source: path or array, as of :meth:`classify`.
+            sample_rate_hz: rate of the array in Hz.
+            window_s: length of a piece in seconds, at least 0.1.
+            hop_s: time between the starts of two pieces in seconds, at least 0.01; more than ``window_s`` leaves gaps.
 
         Returns:
             ``[{"start": 0.0, "end": 3.0, "label": "anger", "score": 0.81}, ...]``, times in seconds. The last piece
-            ends with the recording.
+            ends with the recording, and so may be shorter; a rest of less than 0.1 s is not judged.
+
+        Raises:
+            AudioError: as :meth:`classify`, or if ``window_s`` or ``hop_s`` is out of its range.
+            MissingFileError: if there is no such file.
+
+        Example:
+            >>> import serzoo
+            >>> model = serzoo.load("cnn_ablstm_mtl", weights=None)
+            >>> [each["start"] for each in model.segments("tests/data/emodb/wav/03a01Wa.wav", window_s=1.0, hop_s=0.5)]
+            [0.0, 0.5, 1.0]
         """
-        if not window_s >= audio.MIN_DURATION_S or not hop_s > 0:
-            raise AudioError(
-                f"window_s must be at least {audio.MIN_DURATION_S} and hop_s greater than 0. "
-                f"Received: window_s={window_s}, hop_s={hop_s}."
-            )
+        for what, value, least in (("window_s", window_s, audio.MIN_DURATION_S), ("hop_s", hop_s, MIN_HOP_S)):
+            if not least <= value <= audio.MAX_DURATION_S:
+                raise AudioError(f"{what} must be {least} to {audio.MAX_DURATION_S} seconds. Received: {value}.")
         found = []
-        for starts, clips in _batches(_windows(source, sample_rate_hz, window_s, hop_s), BATCH_SIZE):
+        for starts, clips in _batches(source, sample_rate_hz, window_s, hop_s):
             for start, clip, scores in zip(starts, clips, self.probabilities(clips), strict=True):
                 best = int(np.argmax(scores))
-                end = start + len(clip) / audio.SAMPLE_RATE_HZ
-                found.append(
-                    {"start": start, "end": end, "label": self.classes[best], "score": float(scores[best])},
-                )
+                times = {"start": start / audio.SAMPLE_RATE_HZ, "end": (start + len(clip)) / audio.SAMPLE_RATE_HZ}
+                found.append({**times, "label": self.classes[best], "score": float(scores[best])})
         return found
 
     def embed(self, source, sample_rate_hz: int | None = None, *, layer: str = "embedding") -> np.ndarray:
-        """Read the features of a recording.
+        """Read the features of a recording; those of one longer than 30 s are averaged as by :meth:`classify`.
 
         Args:
-            source: path or samples, as of :meth:`classify`; at most 30 s are read in one piece, longer recordings are
-                averaged over pieces.
-            sample_rate_hz: rate of the samples.
-            layer: name of the layer whose output is read; the pooled embedding by default.
+            source: path or array, as of :meth:`classify`.
+            sample_rate_hz: rate of the array in Hz.
+            layer: name of a layer with output ``(batch, features)``; the pooled embedding by default.
 
         Returns:
             Features of shape ``(features,)``, float32.
+
+        Raises:
+            UnknownNameError: if no layer with such an output has this name.
+            AudioError: as :meth:`classify`.
+            MissingFileError: if there is no such file.
+
+        Example:
+            >>> import serzoo
+            >>> model = serzoo.load("cnn_ablstm_mtl", weights=None)
+            >>> model.embed("tests/data/emodb/wav/03a01Wa.wav").shape
+            (192,)
         """
         if layer not in self._readers:
-            if layer not in (names := [each.name for each in self.layers]):
-                raise unknown_name("layer", layer, names)
-            self._readers[layer] = keras.Model(self.input, self.get_layer(layer).output)
-        total, weight = 0.0, 0
-        for _, clips in _batches(_windows(source, sample_rate_hz, WHOLE_CLIP_S, WHOLE_CLIP_S), BATCH_SIZE):
-            lengths = np.array([len(clip) for clip in clips])
-            total = total + lengths @ self._readers[layer].predict_on_batch(padded(clips))
-            weight += lengths.sum()
-        return np.asarray(total / weight, "float32")
+            outputs = {each.name: each.output for each in self.layers if _gives_features(each)}
+            if layer not in outputs:
+                raise unknown_name("layer", layer, outputs)
+            self._readers[layer] = keras.Model(self.input, outputs[layer]).predict_on_batch
+        read = self._readers[layer]
+        return _mean_over_pieces(lambda clips: read(padded(clips)), source, sample_rate_hz).astype("float32")
 
     def probabilities(self, clips: Sequence[np.ndarray], task: str = "emotion") -> np.ndarray:
         """Probabilities of one task for clips of any lengths.
@@ -187,31 +202,21 @@ def plain(data):
     return data
 
 
-def _windows(source, sample_rate_hz, window_s: float, hop_s: float) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield (start in seconds, samples) pieces of a recording; the last one, maybe shorter, ends with it."""
-    if isinstance(source, (str, Path)):
-        blocks: Iterable = audio.blocks(source)
-    else:
-        blocks = [audio.read(source, sample_rate_hz)]
-    window, hop = (max(1, round(seconds * audio.SAMPLE_RATE_HZ)) for seconds in (window_s, min(hop_s, window_s)))
-    held, start, silent = np.zeros(0, "float32"), 0, True
-    for block in blocks:
-        silent = silent and not block.any()
-        held = np.concatenate([held, block])
-        while len(held) > window:
-            yield start / audio.SAMPLE_RATE_HZ, held[:window]
-            held, start = held[hop:], start + hop
-    if start == 0 or len(held) >= audio.MIN_DURATION_S * audio.SAMPLE_RATE_HZ:
-        yield start / audio.SAMPLE_RATE_HZ, held
-    if silent:
-        name = source if isinstance(source, (str, Path)) else "The array"
-        warnings.warn(f"{name} is digital silence: the scores say nothing about a speaker.", stacklevel=4)
+def _mean_over_pieces(judge: Callable, source, sample_rate_hz: int | None) -> np.ndarray:
+    """Mean of ``judge(clips)`` over the pieces of a recording, weighted by their length."""
+    total, num_samples = 0.0, 0
+    for _, clips in _batches(source, sample_rate_hz, WHOLE_CLIP_S, WHOLE_CLIP_S):
+        lengths = np.array([len(clip) for clip in clips])
+        total = total + lengths @ np.asarray(judge(clips), "float64")
+        num_samples += lengths.sum()
+    return total / num_samples
 
 
-def _batches(pieces: Iterable, size: int) -> Iterator[tuple[list, list]]:
-    """Join (start, samples) pieces to ([start, ...], [samples, ...]) of at most ``size``."""
+def _batches(source, sample_rate_hz, window_s: float, hop_s: float) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    """Join the pieces of a recording to batches: ([first sample, ...], [waveform, ...])."""
+    size = max(1, int(BATCH_S // window_s))
     starts, clips = [], []
-    for start, clip in pieces:
+    for start, clip in _pieces(source, sample_rate_hz, window_s, hop_s):
         starts.append(start)
         clips.append(clip)
         if len(clips) == size:
@@ -221,6 +226,36 @@ def _batches(pieces: Iterable, size: int) -> Iterator[tuple[list, list]]:
         yield starts, clips
 
 
-def _is_samples(source) -> bool:
-    """Tell a list of numbers, one recording, from a list of recordings."""
-    return len(source) > 0 and not isinstance(source[0], (str, Path, Sequence, np.ndarray))
+def _pieces(source, sample_rate_hz, window_s: float, hop_s: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut a recording: (first sample, waveform) of each piece."""
+    window, hop = round(window_s * audio.SAMPLE_RATE_HZ), round(hop_s * audio.SAMPLE_RATE_HZ)
+    held, first = np.zeros(0, "float32"), 0  # what was read and is still needed, and its first sample
+    start, silent = 0, True
+    for block in _blocks(source, sample_rate_hz):
+        silent = silent and not block.any()
+        held = np.concatenate([held, block])
+        # A piece that ends where the block ends may be the last one.
+        while first + len(held) > start + window:
+            yield start, held[start - first : start - first + window].copy()
+            start += hop
+        past = min(start - first, len(held))
+        held, first = held[past:], first + past
+    rest = held[start - first :]
+    if start == 0 or len(rest) >= audio.MIN_DURATION_S * audio.SAMPLE_RATE_HZ:
+        yield start, rest
+    if silent:
+        name = source if isinstance(source, (str, os.PathLike)) else "The array"
+        warnings.warn(f"{name} is digital silence: its scores tell nothing about a speaker.", stacklevel=4)
+
+
+def _blocks(source, sample_rate_hz: int | None) -> Iterable[np.ndarray]:
+    if not isinstance(source, (str, os.PathLike)):
+        return [audio.read(source, sample_rate_hz)]
+    if sample_rate_hz is not None and (rate := audio.info(source).sample_rate_hz) != sample_rate_hz:
+        raise AudioError(f"sample_rate_hz is for arrays; {source} says itself: {rate}. Received: {sample_rate_hz}.")
+    return audio.blocks(source)
+
+
+def _gives_features(layer) -> bool:
+    shape = getattr(layer.output, "shape", ())
+    return len(shape) == 2 and shape[1] is not None

@@ -12,6 +12,7 @@ the second task are the paper's. Its hyper-parameters are not public; what we ch
 - both heads read the attention-pooled embedding directly, one dense layer each.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -57,11 +58,12 @@ def build(
 
     # --- trunk --------------------------------------------------------------------------------------------------
     c1, c2, c3, c4, c5 = conv_filters
-    x, n = layers.ConvBlock(c1, 5, strides=2, pool_size=(1, 2), mask_input=False, name="conv1")(x, n)  # (batch, frames/2, mels/4, c1)
-    x, n = layers.ConvBlock(c2, 3, pool_size=2, dropout=dropout / 3, mask_input=False, name="conv2")(x, n)  # (batch, frames/4, mels/8, c2)
-    x, n = layers.ConvBlock(c3, 3, mask_input=False, name="conv3")(x, n)  # (batch, frames/4, mels/8, c3)
-    x, n = layers.ConvBlock(c4, 3, pool_size=(1, 2), dropout=dropout / 3, mask_input=False, name="conv4")(x, n)  # mels/16
-    x, n = layers.ConvBlock(c5, 3, mask_input=False, name="conv5")(x, n)  # (batch, frames/4, mels/16, c5)
+    conv = functools.partial(layers.ConvBlock, mask_input=False)  # every layer here leaves zeros in the padding
+    x, n = conv(c1, 5, strides=2, pool_size=(1, 2), name="conv1")(x, n)  # (batch, frames/2, mels/4, c1)
+    x, n = conv(c2, 3, pool_size=2, dropout=dropout / 3, name="conv2")(x, n)  # (batch, frames/4, mels/8, c2)
+    x, n = conv(c3, 3, name="conv3")(x, n)  # (batch, frames/4, mels/8, c3)
+    x, n = conv(c4, 3, pool_size=(1, 2), dropout=dropout / 3, name="conv4")(x, n)  # (batch, frames/4, mels/16, c4)
+    x, n = conv(c5, 3, name="conv5")(x, n)  # (batch, frames/4, mels/16, c5)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name="flatten")(x)  # (batch, frames/4, mels/16 * c5)
     x = keras.layers.Dropout(dropout, seed=seed, name="dropout_before")(x)
     x = layers.BidirectionalLSTM(lstm_units, name="blstm")(x, n)  # (batch, frames/4, 2 * units)

@@ -18,7 +18,10 @@ def gradient(layer, x, training=False, dtype="float32"):
     if keras.backend.backend() == "jax":
         import jax
 
-        trainable, state = [v.value for v in layer.trainable_variables], [v.value for v in layer.non_trainable_variables]
+        trainable, state = (
+            [v.value for v in layer.trainable_variables],
+            [v.value for v in layer.non_trainable_variables],
+        )
 
         @jax.jit
         def loss(x, state):

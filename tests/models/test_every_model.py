@@ -1,0 +1,115 @@
+"""What every registered model must hold; a model is tested the moment it stands in the registry."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import golden
+import keras
+import numpy as np
+import pytest
+from conformance import TOLERANCE, run_model_conformance
+
+import serzoo
+from serzoo import config, registry, zoo
+
+ROOT = Path(__file__).resolve().parents[2]
+CARD = {"licence": "CC-BY-4.0", "commercial": True, "corpora": {"ravdess": ["01", "02"]}, "tag": "toy"}
+RNG = np.random.default_rng(3)
+# One clip lasts 0.1 s, the shortest that is judged; the garbage in the padding is the runner's.
+INPUTS = {
+    "waveform": (0.1 * RNG.standard_normal((3, 9000))).astype("float32"),
+    "num_samples": np.array([9000, 1600, 5111], "int32"),
+}
+ANSWER = """
+import json, sys
+import numpy as np
+import serzoo
+told = {}
+inputs = dict(np.load(sys.argv[1]))
+for path in sys.argv[2:]:
+    model = serzoo.load(path)
+    scores = {task: np.asarray(values).tolist() for task, values in model.predict_on_batch(inputs).items()}
+    told[path] = [type(model).__name__, model.name, model.heads, model.sample_rate_hz, model.card, scores]
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {name: golden.with_known_weights(name, card=CARD) for name in registry.names()}
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_conformance(models, name):
+    settings = config.load(name)
+    run_model_conformance(models[name], INPUTS, rebuild=lambda: zoo.build(settings, models[name].heads))
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_answers_with_known_weights(models, name):
+    """Weights that were trained once answer alike under every backend and version."""
+    wanted = json.loads(golden.PATH.read_text())[name]
+    for clip, scores in wanted.items():
+        got = {each["label"]: each["score"] for each in models[name].classify(golden.CLIPS / clip)}
+        assert got == pytest.approx(scores, abs=TOLERANCE), clip
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_what_it_knows_of_itself(models, name):
+    model = models[name]
+    assert model.name == name and model.tag == "toy" and model.licence == "CC-BY-4.0"
+    assert model.classes == golden.CLASSES and model.sample_rate_hz == 16000
+    assert model.training_speakers == {"ravdess": ["01", "02"]}
+    assert set(model.heads) == set(model.output) == set(config.load(name).heads)
+    assert ("gender" in model.heads) == name.endswith("_mtl")
+    assert model.embed(golden.CLIPS / "03a01Wa.wav").ndim == 1
+    assert model.count_params() < 1_000_000
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_training_step_moves_every_weight(name):
+    settings = config.load(name)
+    model = zoo.build(settings, zoo.heads_of(settings, golden.CLASSES), seed=0)
+    before = [np.array(weight) for weight in model.weights]
+    model.compile(keras.optimizers.Adam(1e-2), dict.fromkeys(model.heads, "categorical_crossentropy"))
+    labels = {task: np.eye(len(classes), dtype="float32")[[0, 1, 1]] for task, classes in model.heads.items()}
+    assert np.isfinite(model.train_on_batch(INPUTS, labels)).all()
+    for old, weight in zip(before, model.weights, strict=True):
+        assert np.isfinite(weight).all() and not np.array_equal(old, weight), weight.path
+
+
+def test_keras_file_in_this_and_in_a_fresh_process(models, tmp_path):
+    np.savez(tmp_path / "inputs.npz", **INPUTS)
+    paths = {name: str(tmp_path / f"{name}.keras") for name in models}
+    for name, model in models.items():
+        model.save(paths[name])
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER, tmp_path / "inputs.npz", *paths.values()],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    for name, model in models.items():
+        again = serzoo.load(paths[name])
+        assert (again.name, again.heads, again.card) == (name, model.heads, model.card)
+        kind, *about, scores = told[paths[name]]
+        assert (kind, *about) == ("Classifier", name, model.heads, 16000, model.card)
+        for task, values in model.predict_on_batch(INPUTS).items():
+            np.testing.assert_allclose(again.predict_on_batch(INPUTS)[task], values, atol=TOLERANCE)
+            np.testing.assert_allclose(scores[task], values, atol=TOLERANCE)
+
+
+def test_reading_an_embedding_does_not_change_what_is_saved(models, tmp_path):
+    model = models[registry.names()[0]]
+    model.embed(golden.CLIPS / "03a01Wa.wav")
+    model.save_weights(tmp_path / "after.weights.h5")
+    fresh = zoo.build(config.load(model.name), model.heads)
+    zoo.load_weights(fresh, tmp_path / "after.weights.h5")
+    for a, b in zip(fresh.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
