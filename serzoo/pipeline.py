@@ -9,6 +9,7 @@ out the same plan: :func:`dataset`, a ``tf.data.Dataset`` that decodes in parall
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import keras
 import numpy as np
@@ -36,21 +37,22 @@ class Clips:
             raise CorpusError(f"No root folder was given for: {', '.join(missing)}. Received: {', '.join(roots)}.")
         self._keys = list(zip(table["corpus"], table["file"], table["start"], table["end"], strict=True))
         self._roots = {corpus: Path(root) for corpus, root in roots.items()}
-        self._cache, self._room = {}, cache_bytes
+        self._cache: dict[int, np.ndarray] = {}
+        self._room, self._lock = cache_bytes, Lock()
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Waveform of one row, ``(samples,)`` float32 at 16 kHz."""
-        corpus, file, start, end = key = self._keys[index]
-        key = (corpus, file, str(start), str(end))  # NaN does not equal itself, its text does
-        if (clip := self._cache.get(key)) is None:
+        if (clip := self._cache.get(index)) is None:
+            corpus, file, start, end = self._keys[index]
             times = {"start_s": None if np.isnan(start) else start, "end_s": None if np.isnan(end) else end}
             clip = audio.read(self._roots[corpus] / file, **times)
-            if clip.nbytes <= self._room:
-                self._room -= clip.nbytes
-                self._cache[key] = clip
+            with self._lock:  # two threads may have decoded the same clip
+                if index not in self._cache and clip.nbytes <= self._room:
+                    self._room -= clip.nbytes
+                    self._cache[index] = clip
         return clip
 
 
@@ -68,6 +70,11 @@ def labels(table: pd.DataFrame, heads: Mapping[str, Sequence[str]]) -> dict[str,
         task: (table[task].to_numpy(object)[:, None] == np.array(classes, object)[None]).astype("float32")
         for task, classes in heads.items()
     }
+
+
+def num_steps(num_clips: int, training) -> int:
+    """Batches in an epoch: those that the config asks for, else enough for each clip once."""
+    return training.steps_per_epoch or -(-num_clips // training.batch_size)
 
 
 def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, training, augmentation) -> dict:
@@ -88,7 +95,7 @@ def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, trainin
     rng = np.random.default_rng([seed, epoch])
     size = training.batch_size
     emotion = targets["emotion"]
-    steps = training.steps_per_epoch or -(-len(emotion) // size)
+    steps = num_steps(len(emotion), training)
     places = steps * size
     if training.sampling == "balanced":
         members = [np.flatnonzero(column) for column in emotion.T if column.any()]
@@ -119,12 +126,16 @@ def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, trainin
 def cropped(clip: np.ndarray, crop: float, crop_s: float) -> np.ndarray:
     """Cut ``crop_s`` seconds out of a clip, at the place ``crop`` in [0, 1); shorter clips stay whole."""
     length = round(crop_s * audio.SAMPLE_RATE_HZ)
-    start = int(crop * max(1, len(clip) - length + 1))
+    # as a Python float: NumPy would round the product of a float32, and the two feeds would differ by a sample
+    start = int(float(crop) * max(1, len(clip) - length + 1))
     return clip[start : start + length]
 
 
 class ArrayFeed(keras.utils.PyDataset):
     """Training batches from clips in memory, for any backend.
+
+    Keras calls ``on_epoch_end`` once too often on some backends: whoever needs the very epochs of :func:`dataset` calls
+    :meth:`draw` before each, as :func:`serzoo.training.fit.fit` does.
 
     Args:
         clips: waveforms ``(samples,)`` at 16 kHz: a list of arrays, or :class:`Clips`.
@@ -137,11 +148,13 @@ class ArrayFeed(keras.utils.PyDataset):
     def __init__(self, clips, targets, config, seed: int, epoch: int = 0, **kwargs):
         super().__init__(**kwargs)
         self._clips, self._targets, self._config = clips, targets, config
-        self._seed, self._epoch = seed, epoch
-        self._draw()
+        self._seed = seed
+        self.draw(epoch)
 
-    def _draw(self):
-        self._plan = plan_epoch(self._targets, self._epoch, self._seed, self._config.training, self._config.augmentation)
+    def draw(self, epoch: int) -> None:
+        """Turn to an epoch."""
+        self._epoch = epoch
+        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config.training, self._config.augmentation)
 
     def __len__(self) -> int:
         return len(self._plan["index"]) // self._config.training.batch_size
@@ -155,8 +168,7 @@ class ArrayFeed(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         """Draw the next epoch; Keras calls this."""
-        self._epoch += 1
-        self._draw()
+        self.draw(self._epoch + 1)
 
 
 def dataset(clips, targets, config, seed: int, epoch: int = 0):

@@ -1,6 +1,6 @@
 """Training: a protocol's folds and seeds, run on disk, and the way from a run to published weights."""
 
 from serzoo.training.publish import publish
-from serzoo.training.train import train
+from serzoo.training.run import train
 
 __all__ = ["publish", "train"]

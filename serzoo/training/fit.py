@@ -5,15 +5,19 @@ Works on every backend: fed by tf.data on TensorFlow, by :class:`serzoo.pipeline
 
 import contextlib
 import csv
+import errno
 import io
 import math
-from collections.abc import Callable, Mapping
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from serzoo import layers, metrics, pipeline
+from serzoo.errors import RunError, SerzooError
 from serzoo.files import replace_file
 
 STATE = "state.npz"
@@ -112,31 +116,42 @@ def fit(
 
     Returns:
         One dict for each epoch: losses, learning rate, ``val_ua``.
+
+    Raises:
+        RunError: if the loss is no longer finite, the memory of the device is too small for a batch, or the state in
+            ``folder`` is not one of this training.
+        AudioError: if a clip cannot be read.
+        OSError: if the disk is full or the folder read-only; the last whole epoch is kept.
     """
-    feed = pipeline.ArrayFeed(clips, targets, config, seed)
-    steps = len(feed)
+    steps = pipeline.num_steps(len(targets["emotion"]), config.training)
     wrapper = compiled(augmented(model, config.augmentation, seed), config, total_epochs or epochs, steps)
     wrapper.optimizer.build(wrapper.trainable_variables)
     epoch_end = _EpochEnd(wrapper, model, folder, validation, keep_best=config.training.keep == "best")
     first = epoch_end.restore()
 
     if first < epochs:
+        callbacks = [epoch_end, keras.callbacks.TerminateOnNaN()]
+        clips = _Watched(clips)
         if keras.backend.backend() == "tensorflow":
             feed = pipeline.dataset(clips, targets, config, seed, epoch=first)
+            if tensorboard:
+                callbacks.append(keras.callbacks.TensorBoard(Path(folder) / "tensorboard", write_graph=False))
         else:
             feed = pipeline.ArrayFeed(clips, targets, config, seed, epoch=first)
-        callbacks = [epoch_end, keras.callbacks.TerminateOnNaN()]
-        if tensorboard and keras.backend.backend() == "tensorflow":
-            callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-        wrapper.fit(
-            feed,
-            initial_epoch=first,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=verbose,
-        )
+            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: feed.draw(epoch)))
+        with _plain_errors(clips, config.training.batch_size):
+            wrapper.fit(
+                feed,
+                initial_epoch=first,
+                epochs=epochs,
+                steps_per_epoch=steps,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=verbose,
+            )
+    if len(epoch_end.rows) < epochs:
+        done = len(epoch_end.rows)
+        raise RunError(f"{folder}: the loss was no longer finite after epoch {done}. Try a lower learning rate.")
     epoch_end.put_final_weights()
     return epoch_end.rows
 
@@ -163,7 +178,7 @@ class _EpochEnd(keras.callbacks.Callback):
             with averaged_weights(self._wrapper):
                 row["val_ua"] = logs["val_ua"] = self._judge()
                 if self._keep_best and row["val_ua"] > max((r["val_ua"] for r in self.rows), default=-1):
-                    self._best = [np.asarray(variable) for variable in self._inner.variables]
+                    self._best = [np.array(variable) for variable in self._inner.variables]
         self.rows.append(row)
         self._save()
 
@@ -174,14 +189,20 @@ class _EpochEnd(keras.callbacks.Callback):
         path = self._folder / STATE
         if not path.exists():
             return 0
-        with np.load(path, allow_pickle=False) as state:
-            for i, variable in enumerate(self._variables()):
-                variable.assign(state[f"variable{i}"])
-            if "best0" in state:
-                self._best = [state[f"best{i}"] for i in range(len(self._inner.variables))]
-            done = int(state["epochs"])
-        with open(self._folder / LOG, newline="") as file:
-            self.rows = [_typed(row) for row in csv.DictReader(file)][:done]
+        try:
+            with np.load(path, allow_pickle=False) as state:
+                for i, variable in enumerate(self._variables()):
+                    variable.assign(state[f"variable{i}"])
+                if "best0" in state:
+                    self._best = [state[f"best{i}"] for i in range(len(self._inner.variables))]
+                done = int(state["epochs"])
+            with open(self._folder / LOG, newline="") as file:
+                self.rows = [_typed(row) for row in csv.DictReader(file)][:done]
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"{path} and {LOG} are not the state of this training: {str(error).splitlines()[0]}. "
+                f"Delete {self._folder} to train this fold anew."
+            ) from error
         return done
 
     def put_final_weights(self):
@@ -191,7 +212,7 @@ class _EpochEnd(keras.callbacks.Callback):
                 variable.assign(value)
             return
         for variable, average in _averages(self._wrapper.optimizer):
-            variable.assign(average)
+            variable.assign(np.array(average))
 
     # --- own ----------------------------------------------------------------------------------------------------
 
@@ -217,16 +238,65 @@ class _EpochEnd(keras.callbacks.Callback):
         replace_file(self._folder / STATE, packed.getvalue())  # last: the state says how much of the log counts
 
 
+class _Watched:
+    """Clips between a training and tf.data.
+
+    They remember why one of them could not be read, since tf.data makes each error one of its own. And they can be let
+    go: TensorFlow never frees the functions of tf.data, and with them it would keep the sound of every fold.
+    """
+
+    def __init__(self, clips):
+        self._clips = clips
+        self.error: SerzooError | None = None
+
+    def release(self) -> None:
+        """Let go of the clips; what is still read ahead is silence that nobody hears."""
+        self._clips = None
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if (clips := self._clips) is None:
+            return np.zeros(1, "float32")
+        try:
+            return clips[index]
+        except SerzooError as error:
+            self.error = error
+            raise
+
+
+@contextlib.contextmanager
+def _plain_errors(clips: _Watched, batch_size: int) -> Iterator[None]:
+    """Say in a sentence what a backend says in a page."""
+    try:
+        yield
+    except (SerzooError, OSError):
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        if clips.error is not None:
+            raise clips.error from error
+        for number in (errno.ENOSPC, errno.EROFS, errno.EACCES):
+            if os.strerror(number) in text:  # from the TensorBoard writer
+                raise OSError(number, os.strerror(number)) from error
+        if "ResourceExhausted" in text or "RESOURCE_EXHAUSTED" in text:
+            smaller = f"training.batch_size={batch_size // 2}" if batch_size > 1 else "a smaller augmentation.crop_s"
+            raise RunError(f"The device has no memory for batches of {batch_size} clips: try {smaller}.") from error
+        raise
+    finally:
+        clips.release()
+
+
 @contextlib.contextmanager
 def averaged_weights(wrapper: keras.Model):
     """Put the moving averages in the place of the weights for a while."""
     pairs = list(_averages(wrapper.optimizer))
-    raw = [np.asarray(variable) for variable, _ in pairs]
+    raw = [np.array(variable) for variable, _ in pairs]
     for variable, average in pairs:
-        variable.assign(average)
-    yield
-    for (variable, _), value in zip(pairs, raw, strict=True):
-        variable.assign(value)
+        variable.assign(np.array(average))  # a copy: JAX would share the buffer, and delete it under the other one
+    try:
+        yield
+    finally:
+        for (variable, _), value in zip(pairs, raw, strict=True):
+            variable.assign(value)
 
 
 def adapt(model, clips) -> None:

@@ -3,18 +3,21 @@
 import hashlib
 import io
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
+import yaml
 
 from serzoo import __version__, registry, zoo
 from serzoo import config as configs
 from serzoo.errors import RunError, WeightsError
 from serzoo.evaluation import predictions, summarize
 from serzoo.files import replace_file
+from serzoo.training.recipe import differences, recipe
 
 
 def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Path]:
@@ -32,7 +35,7 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
         The files written or changed.
 
     Raises:
-        RunError: if the run is not finished, or is one of another model.
+        RunError: if the run is not finished, or is one of another model or recipe than the YAML's.
         WeightsError: if a weight does not fit float16.
 
     Example:
@@ -41,8 +44,10 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
     run = Path(run)
     model, _, tag = name.partition(".")
     settings = configs.load(registry.check_name(model))
-    if not tag:
-        raise RunError(f"publish needs NAME.TAG, such as {model}.ravdess8. Received: {name!r}.")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", tag):
+        raise RunError(
+            f"publish needs NAME.TAG, such as {model}.ravdess8, the tag of a-z, 0-9, _ and -. Received: {name}."
+        )
     if not (run / "run.json").exists():
         raise RunError(f"{run} holds no run.")
     about = json.loads((run / "run.json").read_text(encoding="utf-8"))
@@ -53,30 +58,38 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
     if not cards or (figure and not (run / "report.json").exists()):
         raise RunError(f"{run} is not finished. serzoo train ... --resume goes on with it.")
 
-    written, weights = [], {entry.tag: entry for entry in settings.weights}
-    for folder, card in cards.items():
+    there = configs.load(run / "config.yaml")
+    if found := differences(recipe(there), recipe(configs.override(settings, about["overrides"]))):
+        raise RunError(f"{run} was not made with today's {model}.yaml and its own overrides: {'; '.join(found)}.")
+
+    # all that can fail comes before the first file is replaced
+    files: dict[Path, bytes] = {}
+    weights = {entry.tag: entry for entry in settings.weights}
+    for folder, card in sorted(cards.items(), key=lambda pair: pair[1]["fold"] or 0):
         if card["seed"] == about["seeds"][0] and (fold_weights or not figure):
             full_tag = tag if card["fold"] is None else f"{tag}-fold{card['fold']}"
-            path = registry.weights_folder() / f"{model}.{full_tag}.weights.h5"
-            data = in_float16(folder / zoo.FINAL_WEIGHTS)
-            replace_file(path, data)
-            written.append(path)
-            weights[full_tag] = _weights_entry(full_tag, path.name, data, card, about)
-
+            file = f"{model}.{full_tag}.weights.h5"
+            data = files[registry.weights_folder() / file] = in_float16(folder / zoo.FINAL_WEIGHTS)
+            weights[full_tag] = _weights_entry(full_tag, file, data, card, about)
     reported = {(entry.protocol, entry.tag): entry for entry in settings.reported}
     if figure:
         told = predictions.read(run)
-        prefix = about["protocol"].partition("-")[0]
-        variant = tag.removeprefix(prefix)  # "ravdess8-clean" has a file of its own beside "ravdess8"
-        path = registry.configs_folder() / "reported" / f"{model}.{about['protocol']}{variant}.csv.gz"
-        predictions.write(path, told)
-        written.append(path)
+        # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
+        plain = about["protocol"].partition("-")[0]
+        variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
+        file = f"{model}.{about['protocol']}{variant}.csv.gz"
         parameters = zoo.load(next(iter(cards))).count_params()
-        reported[about["protocol"], tag] = _figure_entry(tag, path.name, told, about, parameters)
+        reported[about["protocol"], tag] = _figure_entry(tag, file, told, about, parameters)
 
-    path = registry.config_path(model)
-    configs.replace_sections(path, weights=list(weights.values()), reported=list(reported.values()))
-    return [*written, path]
+    for path, data in files.items():
+        replace_file(path, data)
+    written = list(files)
+    if figure:
+        written.append(registry.configs_folder() / "reported" / file)
+        predictions.write(written[-1], told)
+    written.append(registry.config_path(model))
+    configs.replace_sections(written[-1], weights=list(weights.values()), reported=list(reported.values()))
+    return written
 
 
 def in_float16(path: Path) -> bytes:
@@ -91,31 +104,29 @@ def in_float16(path: Path) -> bytes:
     Raises:
         WeightsError: if a value does not fit float16.
     """
-    with h5py.File(io.BytesIO(path.read_bytes()), "r+") as file:
-        arrays = []
-        file.visititems(lambda name, item: arrays.append(name) if isinstance(item, h5py.Dataset) else None)
-        half = io.BytesIO()
-        with h5py.File(half, "w") as target:
-            _copy_attributes(file, target)
-            file.visititems(
-                lambda name, item: _copy_attributes(item, target.create_group(name))
-                if isinstance(item, h5py.Group)
-                else None
-            )
-            for name in arrays:
-                value = file[name][()]
-                if value.dtype == np.float32:
-                    with np.errstate(over="ignore"):
-                        value = value.astype(np.float16)
-                    if not np.isfinite(value).all():
-                        raise WeightsError(f"{path}: {name} holds values that float16 cannot.")
-                _copy_attributes(file[name], target.create_dataset(name, data=value))
-        return half.getvalue()
+    half = io.BytesIO()
+    with h5py.File(path, "r") as source, h5py.File(half, "w") as target:
+
+        def copy(name: str, item):
+            if isinstance(item, h5py.Group):
+                made = target.require_group(name)
+            else:
+                made = target.create_dataset(name, data=_half(item[()], f"{path}: {name}"))
+            made.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    return half.getvalue()
 
 
-def _copy_attributes(source, target):
-    for key, value in source.attrs.items():
-        target.attrs[key] = value
+def _half(value: np.ndarray, name: str) -> np.ndarray:
+    if value.dtype != np.float32:
+        return value
+    with np.errstate(over="ignore"):
+        value = value.astype(np.float16)
+    if not np.isfinite(value).all():
+        raise WeightsError(f"{name} holds values that float16 cannot.")
+    return value
 
 
 def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mapping) -> dict:
@@ -145,7 +156,7 @@ def _figure_entry(tag: str, file: str, told, about: Mapping, parameters: int) ->
         "tag": tag,
         "file": file,
         **interval,
-        "fold_ua": {key: round(value, 4) for key, value in summary["fold_ua"].items()},
+        "fold_ua": {key: round(summary["fold_ua"][key], 4) for key in ("mean", "std")},
         "n": summary["n"],
         "speakers": summary["num_speakers"],
         "folds": summary["folds"],
@@ -166,6 +177,12 @@ def _command(about: Mapping) -> str:
     words += [word for seed in about["seeds"] for word in ("--seed", str(seed))]
     if about["protocol"] == "all":
         words += ["--epochs-from", "RUN-OF-" + about["classes_of"]]
-    words += ["--init", about["init"]] if about["init"] else []
-    words += [word for key, value in about["overrides"].items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    if init := about["init"]:
+        words += ["--init", "RUN-OF-INIT" if "/" in init else init]  # a path means nothing elsewhere
+    words += [word for key, value in about["overrides"].items() for word in ("--set", f"{key}={_yaml(value)}")]
     return shlex.join(words)
+
+
+def _yaml(value) -> str:
+    """One line of YAML; JSON would write 1e-05, which YAML reads as a text."""
+    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()

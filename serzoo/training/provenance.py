@@ -1,0 +1,56 @@
+"""What a run was made of: the sound, the versions and the commit."""
+
+import hashlib
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+
+from serzoo import __version__
+
+
+def fingerprint(rows: pd.DataFrame, root: str | Path) -> dict:
+    """Number of rows of a corpus, and a hash over file names, sizes and labels.
+
+    Args:
+        rows: rows of one corpus, as from :func:`serzoo.corpora.read`.
+        root: its folder.
+
+    Returns:
+        ``{"rows": ..., "sha256": ...}``.
+    """
+    digest = hashlib.sha256()
+    for row in rows.sort_values(["file", "start"]).itertuples():
+        digest.update(f"{row.file}|{(Path(root) / row.file).stat().st_size}|{row.start}|{row.end}".encode())
+        digest.update(f"|{row.emotion}|{row.gender}|{row.speaker}\n".encode())
+    return {"rows": len(rows), "sha256": digest.hexdigest()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of serzoo, Python and the packages that make the numbers."""
+    found = {"serzoo": __version__, "python": platform.python_version()}
+    for package in ("keras", "tensorflow", "jax", "numpy", "soundfile"):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that serzoo runs from, marked ``+`` if it was changed; None outside one."""
+    try:
+        # an installed serzoo may lie in somebody else's repository, which does not track it
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", "..") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()

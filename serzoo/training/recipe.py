@@ -1,0 +1,45 @@
+"""Whether two runs, or a run and a YAML file, are the same recipe, and if not, where they differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from serzoo import config as configs
+
+SECTIONS = ("frontend", "model", "heads", "augmentation", "training")
+
+
+def recipe(config) -> dict[str, Any]:
+    """What makes the weights of a model: its config without names, references and results."""
+    data = configs.to_dict(config)
+    return {section: data[section] for section in SECTIONS}
+
+
+def differences(there: Mapping, here: Mapping, limit: int = 5) -> list[str]:
+    """Name the values that differ between two nested mappings, at most ``limit`` of them.
+
+    Args:
+        there: what stands in a file.
+        here: what is asked for.
+        limit: the longest list to return; a last entry then counts the rest.
+
+    Returns:
+        Sentences without a full stop; none if the mappings are equal.
+
+    Example:
+        >>> differences({"training": {"epochs": 40}}, {"training": {"epochs": 50}})
+        ['training.epochs is 40 there and 50 here']
+    """
+    there, here = _flat(there), _flat(here)
+    found = [
+        f"{key} is {there.get(key, 'missing')} there and {here.get(key, 'missing')} here"
+        for key in dict.fromkeys([*there, *here])
+        if there.get(key) != here.get(key)
+    ]
+    return found if len(found) <= limit else [*found[:limit], f"{len(found) - limit} more values differ"]
+
+
+def _flat(data: Mapping, above: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in data.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat

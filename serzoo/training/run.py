@@ -1,0 +1,253 @@
+"""Train a model by a protocol: every seed and fold, kept in a run folder that can be resumed.
+
+A run holds ``config.yaml`` (resolved), ``run.json`` (what was run, on what, with what), ``predictions.csv`` and
+``report.json`` (of all test speakers), and for each seed and fold a folder ``seedS-foldF`` with ``log.csv``, the
+state to resume from, ``final.weights.h5``, ``predictions.csv`` and, written last, ``card.json``.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import keras
+import pandas as pd
+
+from serzoo import config as configs
+from serzoo import corpora, pipeline, zoo
+from serzoo.corpora import Fold
+from serzoo.errors import RunError, SerzooError, SpeakerLeakError
+from serzoo.evaluation import predictions, summarize
+from serzoo.files import replace_file, to_json
+from serzoo.training import fit as fitting
+from serzoo.training import provenance
+from serzoo.training.recipe import differences, recipe
+
+ALL = "all"
+RECORD = "run.json"
+
+
+def train(
+    name: str,
+    corpora_roots: Mapping[str, str | Path],
+    *,
+    protocol: str,
+    out: str | Path,
+    seeds: Sequence[int] = (0,),
+    epochs_from: str | Path | None = None,
+    init: str | None = None,
+    overrides: Mapping | None = None,
+    resume: bool = False,
+    partial: bool = False,
+    verbose: str | int = "auto",
+) -> Path:
+    """Train a model on every fold of a protocol and predict its test speakers.
+
+    Args:
+        name: registered model, or path of a YAML file.
+        corpora_roots: root folder of each corpus.
+        protocol: name of a protocol; ``"all"`` trains on every speaker, for weights to ship.
+        out: folder of the run; must not exist unless ``resume``.
+        seeds: seeds to train with.
+        epochs_from: a finished run of the same recipe: ``"all"`` takes its classes, and the number of epochs that it
+            chose.
+        init: trained model to start from, as :func:`serzoo.load` takes it; its emotion head is new if classes differ.
+        overrides: config values by dotted key.
+        resume: go on with a run that was cut off.
+        partial: accept incomplete copies of the corpora.
+        verbose: as of ``keras.Model.fit``.
+
+    Returns:
+        The folder of the run.
+
+    Raises:
+        RunError: if the folder exists, or holds another run than the one to resume; if the disk is full or the folder
+            read-only, the loss not finite or the memory of the device too small.
+        SpeakerLeakError: if ``init`` has seen a test speaker.
+        CorpusError: if the corpora do not fit the protocol.
+
+    Example:
+        >>> train("cnn_ablstm", {"emodb": "EmoDB"}, protocol="emodb4-loso", out="runs/a")  # doctest: +SKIP
+    """
+    out, seeds = Path(out), list(dict.fromkeys(seeds))
+    if not seeds or min(seeds) < 0:
+        raise RunError(f"seeds must be one or more integers >= 0. Received: {seeds}.")
+    config = configs.load(name, overrides)
+    config = config.model_copy(update={"weights": (), "reported": ()})
+    epochs, judged_by = config.training.epochs, protocol
+    if protocol == ALL:
+        judged_by, epochs = _chosen_by(epochs_from, config)
+    elif epochs_from is not None:
+        raise RunError("epochs_from is for protocol 'all' only: a protocol chooses its epochs by itself.")
+    rules = corpora.protocol(judged_by)
+    table, dropped = rules.apply(corpora.read_many(corpora_roots, partial=partial))
+    folds = [corpora.all_speakers(table)] if protocol == ALL else rules.folds(table)
+    source = _source(init, folds) if init else None
+
+    about = {
+        "model": config.name,
+        "protocol": protocol,
+        "classes_of": judged_by,
+        "epochs": epochs,
+        "seeds": seeds,
+        "init": str(init) if init else None,
+        "corpora": {
+            corpus: provenance.fingerprint(rows, corpora_roots[corpus]) for corpus, rows in table.groupby("corpus")
+        },
+        "overrides": dict(overrides or {}),
+    }
+    try:
+        _open(out, config, about, dropped, resume)
+        for seed in seeds:
+            for fold in folds:
+                folder = out / f"seed{seed}-{fold.name}"
+                if not (folder / zoo.CARD).exists():
+                    if verbose:
+                        print(f"{config.name}: seed {seed}, {fold.name} ({protocol})", file=sys.stderr, flush=True)
+                    _train_fold(config, table, corpora_roots, fold, seed, about, source, folder, verbose)
+        if protocol != ALL:
+            _judge(out, seeds, folds)
+    except SerzooError:
+        raise
+    except OSError as error:
+        raise RunError(f"The run in {out} stopped: {error}. Once this is mended, --resume goes on with it.") from error
+    return out
+
+
+def _train_fold(config, table, roots, fold, seed, about, source, folder: Path, verbose):
+    started = time.monotonic()
+    rows_train, rows_validation, rows_test = fold.split(table)
+    heads = zoo.heads_of(config, corpora.protocol(about["classes_of"]).classes)
+    with fitting.precision(config.training.precision):
+        model = zoo.build(config, heads, seed=seed)
+        clips = pipeline.Clips(rows_train, roots)
+        if source is not None:
+            zoo.copy_weights(source, model)
+        elif config.frontend.standardize == "global":
+            fitting.adapt(model, clips)
+        validation = None
+        if len(rows_validation):
+            validation = (pipeline.Clips(rows_validation, roots), pipeline.labels(rows_validation, heads))
+        log = fitting.fit(
+            model,
+            config,
+            clips,
+            pipeline.labels(rows_train, heads),
+            epochs=about["epochs"],
+            total_epochs=config.training.epochs,  # "all" stops where the folds did, on the same schedule
+            seed=seed,
+            folder=folder,
+            validation=validation,
+            verbose=verbose,
+        )
+    card = _card(fold, source) | {
+        "heads": heads,
+        "protocol": about["protocol"],
+        "fold": fold.index,
+        "seed": seed,
+        "epochs": _epochs_kept(log, config.training.keep),
+        "seconds": round(time.monotonic() - started),
+    }
+    # Whatever it was trained in, a model is judged as it ships: it computes in float32, with weights kept in float16.
+    final = zoo.build(config, heads, card)
+    final.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
+    _save_weights(final, folder / zoo.FINAL_WEIGHTS)
+    if len(rows_test):
+        answers = pipeline.predict_table(final, rows_test, roots)["emotion"]
+        told = predictions.from_table(rows_test, answers, heads["emotion"], seed=seed, fold=fold.index)
+        predictions.write(folder / "predictions.csv", told)
+    replace_file(folder / zoo.CARD, to_json({"model": config.name} | card))
+    (folder / fitting.STATE).unlink(missing_ok=True)
+    keras.backend.clear_session()
+
+
+def _source(init: str, folds: Sequence[Fold]):
+    """The model to start from, if it has heard none of the test speakers."""
+    source = zoo.load(init)
+    seen = {(corpus, speaker) for corpus, speakers in source.training_speakers.items() for speaker in speakers}
+    for fold in folds:
+        if shared := sorted(seen.intersection(fold.test)):
+            names = ", ".join(" ".join(pair) for pair in shared[:10])
+            raise SpeakerLeakError(f"{init} was trained on test speakers of {fold.name}: {names}.")
+    return source
+
+
+def _card(fold: Fold, source) -> dict:
+    """Licence and speakers of the weights; they inherit those of the weights that they started from."""
+    licences = {corpora.info(corpus).licence for corpus, _ in fold.train}
+    speakers: dict[str, set[str]] = {}
+    if source is not None:
+        licences |= {licence for licence in (source.licence or "").split(" AND ") if licence}
+        speakers |= {corpus: set(heard) for corpus, heard in source.training_speakers.items()}
+    for corpus, speaker in (*fold.train, *fold.validation):
+        speakers.setdefault(corpus, set()).add(speaker)
+    return {
+        "licence": " AND ".join(sorted(licences)),
+        "commercial": not any("NC" in licence for licence in licences),
+        "corpora": {corpus: sorted(heard) for corpus, heard in sorted(speakers.items())},
+    }
+
+
+def _save_weights(model, path: Path):
+    """Write aside and rename; Keras writes to no stream, and only under a name that ends with .weights.h5."""
+    aside = path.with_name(f".{path.name}.partial.weights.h5")
+    try:
+        model.save_weights(aside)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _judge(out: Path, seeds, folds):
+    parts = [predictions.read(out / f"seed{seed}-{fold.name}") for seed in seeds for fold in folds]
+    told = pd.concat(parts, ignore_index=True)
+    predictions.write(out / "predictions.csv", told)
+    replace_file(out / "report.json", to_json(summarize(told)))
+
+
+def _open(out: Path, config, about: Mapping, dropped: Mapping, resume: bool):
+    """Start a run folder, or check that an existing one is the same run."""
+    record = out / RECORD
+    if not record.exists():
+        # of a run that was killed before it had a record there is nothing but its config
+        allowed = {"config.yaml"} if resume else set()
+        if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - allowed):
+            raise RunError(f"{out} exists and holds no run. Choose another folder.")
+        replace_file(out / "config.yaml", configs.dump(config).encode())
+        made_with = {"git_commit": provenance.git_commit(), "versions": provenance.versions()}
+        replace_file(record, to_json({**about, "dropped": dropped, **made_with, "backend": keras.backend.backend()}))
+        return
+    if not resume:
+        raise RunError(f"{out} holds a run. Add --resume to go on with it, or choose another folder.")
+    before = json.loads(record.read_text(encoding="utf-8"))
+    wanted = json.loads(to_json(about))
+    wanted["name"], before["name"] = wanted.pop("model"), before.get("model")  # "model" is a section of the recipe
+    del wanted["overrides"]  # they stand in the recipe
+    there = {key: before.get(key) for key in wanted} | recipe(configs.load(out / "config.yaml"))
+    if found := differences(there, wanted | recipe(config)):
+        raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
+    for leftover in out.rglob(".*.partial*"):  # of a process that was killed while it wrote
+        leftover.unlink(missing_ok=True)
+
+
+def _chosen_by(run: str | Path | None, config) -> tuple[str, int]:
+    """Protocol of a finished run of the same recipe, and the epochs that it chose: the median over its folds."""
+    if run is None:
+        raise RunError("Protocol 'all' has no validation speakers: name the run that chose the epochs (--epochs-from).")
+    run = Path(run)
+    cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob(f"*/{zoo.CARD}"))]
+    if not (run / "report.json").exists() or not cards:
+        raise RunError(f"{run} is not a finished run of a protocol.")
+    there = configs.load(run / "config.yaml")
+    if found := differences({"name": there.name} | recipe(there), {"name": config.name} | recipe(config)):
+        raise RunError(f"{run} chose the epochs of another recipe: {'; '.join(found)}.")
+    return cards[0]["protocol"], round(median(card["epochs"] for card in cards))
+
+
+def _epochs_kept(log: Sequence[Mapping], keep: str) -> int:
+    if keep == "best" and "val_ua" in log[-1]:
+        return max(log, key=lambda row: row["val_ua"])["epoch"]
+    return log[-1]["epoch"]

@@ -1,0 +1,158 @@
+"""From a run to shipped weights and figures, in a copy of the folders that ship."""
+
+import hashlib
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import toy_model
+
+import serzoo
+from serzoo import config as configs
+from serzoo import pipeline, registry, zoo
+from serzoo.errors import RunError, WeightsError
+from serzoo.evaluation import predictions, summarize
+from serzoo.training import publish
+from serzoo.training.publish import _command, in_float16
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch, toy_yaml):
+    """Folders of configs and weights, with the toy's YAML; what publish writes goes there."""
+    shutil.copy(toy_yaml, tmp_path / "toy.yaml")
+    monkeypatch.setattr(registry, "configs_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "weights_folder", lambda: tmp_path / "weights")
+    return tmp_path
+
+
+@pytest.fixture
+def sound(emodb):
+    paths = sorted((emodb / "wav").glob("*.wav"))[:5]
+    return [serzoo.audio.read(path) for path in paths]
+
+
+def test_a_figure_and_the_weights_of_its_folds(toy_run, shop, sound):
+    written = publish(toy_run, "toy.emodb4")
+    names = [f"weights/toy.emodb4-fold{k}.weights.h5" for k in range(3)]
+    names += ["reported/toy.emodb4-loso.csv.gz", "toy.yaml"]
+    assert [str(path.relative_to(shop)) for path in written] == names
+    assert (shop / "toy.yaml").read_text().startswith("# A comment.\n")
+    settings = configs.load("toy")
+    assert [entry.tag for entry in settings.weights] == ["emodb4-fold0", "emodb4-fold1", "emodb4-fold2"]
+    for k, entry in enumerate(settings.weights):
+        data = (shop / "weights" / entry.file).read_bytes()
+        assert entry.sha256 == hashlib.sha256(data).hexdigest()
+        assert (entry.fold, entry.seed, entry.epochs, entry.protocol) == (k, 0, 2, "emodb4-loso")
+        assert entry.command == "serzoo train toy --corpus emodb=ROOT --protocol emodb4-loso --out RUN --seed 0"
+        shipped, trained = serzoo.load(f"toy.{entry.tag}"), serzoo.load(toy_run / f"seed0-fold{k}")
+        assert shipped.training_speakers == trained.training_speakers and shipped.classes == trained.classes
+        one, other = pipeline.predict(shipped, sound), pipeline.predict(trained, sound)
+        for task in one:
+            np.testing.assert_allclose(one[task], other[task], atol=1e-3)
+    (figure,) = settings.reported
+    told = predictions.read(shop / "reported" / figure.file)
+    assert told.equals(predictions.read(toy_run))
+    summary = summarize(told)
+    for key in ("ua", "wa", "macro_f1"):
+        assert getattr(figure, key).model_dump() == {k: round(v, 4) for k, v in summary[key].items()}
+    assert (figure.n, figure.speakers, figure.folds, figure.seeds, figure.chance) == (36, 3, 3, 1, 0.25)
+    assert figure.parameters == serzoo.load(toy_run / "seed0-fold0").count_params()
+
+
+def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
+    publish(toy_run, "toy.emodb4")
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    publish(toy_run, "toy.emodb4")
+    assert before == {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    written = publish(toy_run, "toy.emodb4-clean", fold_weights=False)
+    assert [path.name for path in written] == ["toy.emodb4-loso-clean.csv.gz", "toy.yaml"]
+    publish(toy_run, "toy.loud", fold_weights=False)
+    assert {path.name for path in (shop / "reported").iterdir()} == {
+        "toy.emodb4-loso.csv.gz",
+        "toy.emodb4-loso-clean.csv.gz",
+        "toy.emodb4-loso-loud.csv.gz",
+    }
+    settings = configs.load("toy")
+    assert [entry.tag for entry in settings.reported] == ["emodb4", "emodb4-clean", "loud"]
+    assert len(settings.weights) == 3 and settings.default_weights is None
+
+
+def test_weights_of_all_speakers_are_the_default(toy_run, shop, emodb, tmp_path):
+    run = toy_model.train("toy", emodb, tmp_path / "all", protocol="all", epochs_from=toy_run)
+    publish(toy_run, "toy.emodb4", fold_weights=False)
+    assert [path.name for path in publish(run, "toy.emodb4")] == ["toy.emodb4.weights.h5", "toy.yaml"]
+    entry = configs.load("toy").default_weights
+    assert (entry.tag, entry.fold, entry.protocol) == ("emodb4", None, "all")
+    assert "--protocol all" in entry.command and "--epochs-from RUN-OF-emodb4-loso" in entry.command
+    assert serzoo.load("toy").training_speakers == {"emodb": ["03", "08", "09"]}
+
+
+def refused(run, name, message, shop):
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    with pytest.raises((RunError, WeightsError), match=message):
+        publish(run, name)
+    assert before == {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+
+
+def test_what_is_not_published(toy_run, shop, tmp_path):
+    refused(toy_run, "toy", "publish needs NAME.TAG", shop)
+    refused(toy_run, "toy.Über", "the tag of a-z, 0-9", shop)
+    refused(tmp_path, "toy.emodb4", "holds no run", shop)
+    refused(toy_run, "cnn_ablstm.emodb4", "is a run of toy, not of cnn_ablstm", _with_model(shop, "cnn_ablstm"))
+    (shop / "toy.yaml").write_text((shop / "toy.yaml").read_text().replace("batch_size: 4", "batch_size: 8"))
+    refused(toy_run, "toy.emodb4", "training.batch_size is 4 there and 8 here", shop)
+
+
+def _with_model(shop, name):
+    (shop / f"{name}.yaml").write_bytes((toy_model.REPOSITORY / "zoo_configs" / f"{name}.yaml").read_bytes())
+    return shop
+
+
+def test_a_run_that_is_not_finished_or_overflows(toy_run, shop, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(toy_run, run, ignore=shutil.ignore_patterns("tensorboard"))
+    with h5py.File(run / "seed0-fold2" / zoo.FINAL_WEIGHTS, "r+") as file:
+        names = []
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        name = next(name for name in names if file[name].dtype == np.float32 and file[name].ndim)
+        file[name][...] = 1e6
+    refused(run, "toy.emodb4", "seed0-fold2.* holds values that float16 cannot", shop)
+    (run / "report.json").unlink()
+    refused(run, "toy.emodb4", "is not finished. serzoo train ... --resume goes on", shop)
+
+
+def test_float16_files(toy_run):
+    path = toy_run / "seed0-fold0" / zoo.FINAL_WEIGHTS
+    data = in_float16(path)
+    assert data == in_float16(path)
+
+    def items(file):
+        found = {"/": dict(file.attrs)}
+        file.visititems(lambda name, item: found.update({name: (type(item), dict(item.attrs))}))
+        return found
+
+    import io
+
+    with h5py.File(path) as full, h5py.File(io.BytesIO(data)) as half:
+        assert repr(items(full)) == repr(items(half))
+        names = [name for name, (kind, _) in list(items(full).items())[1:] if kind is h5py.Dataset]
+        assert names
+        for name in names:
+            assert half[name].dtype == (np.float16 if full[name].dtype == np.float32 else full[name].dtype)
+            np.testing.assert_allclose(half[name][()], full[name][()], rtol=1e-3, atol=1e-7)
+
+
+def test_the_command_reads_back():
+    """What stands in the YAML is read by the command line as what was overridden."""
+    import shlex
+
+    overrides = {"training.learning_rate": 1e-5, "model.conv_filters": [1, 2], "training.keep": "best", "a.b": None}
+    about = {"model": "toy", "corpora": {"emodb": {}}, "protocol": "all", "classes_of": "emodb4-loso"}
+    about |= {"seeds": [0, 1], "init": "/home/me/runs/a", "overrides": overrides}
+    words = shlex.split(_command(about))
+    items = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    assert configs.parse_overrides(items) == overrides
+    assert words[words.index("--init") + 1] == "RUN-OF-INIT" and "/home" not in _command(about)
+    assert json.dumps(words).count("--seed") == 2
