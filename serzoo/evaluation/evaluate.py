@@ -11,9 +11,9 @@ import pandas as pd
 from serzoo import corpora as readers
 from serzoo.errors import AudioError, CorpusError, MissingFileError, RunError, SpeakerLeakError
 from serzoo.evaluation import predictions as tables
-from serzoo.files import replace_file, to_json
 from serzoo.evaluation.plots import summary_png
 from serzoo.evaluation.summary import summarize
+from serzoo.files import replace_file, to_json
 
 LEAK_STAMP = "speakers shared: not comparable"
 
