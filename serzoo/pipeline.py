@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from serzoo import audio, corpora
+from serzoo import audio
 from serzoo.errors import CorpusError
 from serzoo.models.classifier import padded
 
@@ -36,7 +36,7 @@ class Clips:
         if missing := sorted(set(table["corpus"]) - set(roots)):
             raise CorpusError(f"No root folder was given for: {', '.join(missing)}. Received: {', '.join(roots)}.")
         self._keys = list(zip(table["corpus"], table["file"], table["start"], table["end"], strict=True))
-        self._roots = {corpus: Path(corpora.folder(corpus, root)) for corpus, root in roots.items()}
+        self._roots = {corpus: Path(root) for corpus, root in roots.items()}
         self._cache: dict[int, np.ndarray] = {}
         self._room, self._lock = cache_bytes, Lock()
 

@@ -94,8 +94,7 @@ def train(
         "seeds": seeds,
         "init": str(init) if init else None,
         "corpora": {
-            corpus: provenance.fingerprint(rows, corpora.folder(corpus, corpora_roots[corpus]))
-            for corpus, rows in table.groupby("corpus")
+            corpus: provenance.fingerprint(rows, corpora_roots[corpus]) for corpus, rows in table.groupby("corpus")
         },
         "overrides": dict(overrides or {}),
     }
