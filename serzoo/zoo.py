@@ -177,6 +177,9 @@ def open_weights(settings, entry) -> Classifier:
         "licence": entry.licence,
         "commercial": entry.commercial,
         "protocol": entry.protocol,
+        "fold": entry.fold,
+        "seed": entry.seed,
+        "epochs": entry.epochs,
         "corpora": {corpus: list(speakers) for corpus, speakers in entry.corpora.items()},
     }
     model = build(settings, heads_of(settings, entry.classes), card)
