@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from conftest import SHARED_DATA
 
 from serzoo import audio, config, corpora, evaluation, registry, zoo
 from serzoo.errors import SpeakerLeakError
@@ -43,7 +42,7 @@ def test_weights_from_non_commercial_corpora_say_so(name, entry):
 
 
 @pytest.mark.parametrize(("name", "entry"), FOLDS, ids=name_of)
-def test_fold_weights_reproduce_the_committed_predictions(name, entry):
+def test_fold_weights_reproduce_the_committed_predictions(name, entry, request):
     reported = next(
         each
         for each in config.load(name).reported
@@ -53,12 +52,11 @@ def test_fold_weights_reproduce_the_committed_predictions(name, entry):
     told = told[(told["fold"] == entry.fold) & (told["seed"] == entry.seed)]
     heard = {(corpus, speaker) for corpus, speakers in entry.corpora.items() for speaker in speakers}
     assert not heard & set(zip(told["corpus"], told["speaker"], strict=True))
-    if not SHARED_DATA.is_dir():
-        pytest.skip("needs the corpora of ../shared/data, which are not here")
+    shared_data = request.getfixturevalue("shared_data")  # what stands above needs no corpus
     rows = told.sample(NUM_CLIPS, random_state=0)
     model = zoo.load(f"{name}.{entry.tag}")
     for row in rows.to_dict("records"):
-        clip = audio.read(SHARED_DATA / ROOTS[row["corpus"]] / row["file"])
+        clip = audio.read(shared_data / ROOTS[row["corpus"]] / row["file"])
         found = model.probabilities([clip])[0]
         np.testing.assert_allclose(found, [row[f"p_{each}"] for each in model.classes], atol=1e-3, err_msg=row["file"])
 
