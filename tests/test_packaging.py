@@ -52,6 +52,7 @@ def test_requirements(setup):
     assert required["keras"] == "keras>=3.8"
     assert set(required) == {
         *("tensorflow", "keras", "numpy", "pandas", "matplotlib", "librosa", "soundfile", "soxr"),
+        "tensorboard",
         *("PyYAML", "pydantic", "typer", "rich", "Jinja2"),
     }
     assert setup["options"]["python_requires"] == ">=3.10,<3.14"

@@ -105,7 +105,7 @@ def test_every_utterance_was_judged(entry):
 
 
 def test_no_file_of_predictions_without_a_figure():
-    committed = {path.name for path in (CONFIGS / "reported").glob("*.csv*")}
+    committed = {path.name for path in (CONFIGS / "reported").glob("*.csv.gz")}
     assert committed == {Path(entry.values[0]["file"]).name for entry in ENTRIES}
 
 

@@ -48,7 +48,8 @@ def test_stamp_is_red_and_only_there_when_asked():
     assert share_of(red, pixels(plots.summary_png(summary, "model"))) == 0
 
 
-def test_file_and_no_global_state(tmp_path):
+def test_file_and_no_global_state(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # another test may have imported it
     plots.plot_confusion(tmp_path / "confusion.png", summarize(toy_predictions(num_speakers=1), resamples=50))
     assert (tmp_path / "confusion.png").read_bytes()[:4] == b"\x89PNG"
     assert "matplotlib.pyplot" not in sys.modules
