@@ -7,7 +7,6 @@ against :mod:`serzoo.schema`. Every key stands in the file; nothing is inherited
 import difflib
 import os
 import re
-import tempfile
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from serzoo import registry, yaml_text
 from serzoo.errors import ConfigError
+from serzoo.files import replace_file
 from serzoo.schema import Config
 
 _FIXED = ("name", "weights", "reported")
@@ -148,16 +148,7 @@ def replace_sections(path: str | os.PathLike, *, weights: Sequence[Mapping], rep
     sections = {"weights": list(map(_as_dict, weights)), "reported": list(map(_as_dict, reported))}
     text = above + yaml_text.dump(sections)
     config = parse(text, label)
-    # Written aside and renamed: a full disk must not leave half a file.
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as aside:
-        try:
-            aside.write(text)
-            aside.close()
-            os.chmod(aside.name, path.stat().st_mode & 0o777)
-            os.replace(aside.name, path)
-        except BaseException:
-            Path(aside.name).unlink(missing_ok=True)
-            raise
+    replace_file(path, text.encode())
     return config
 
 
