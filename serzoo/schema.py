@@ -92,7 +92,9 @@ class Frontend(Section):
     mel_scale: Literal["htk", "slaney"] = _one_of("htk", "slaney")
     floor: PositiveFloat
     delta_width: PositiveInt
-    standardize: Literal["utterance", "utterance_all", "global"] = _one_of("utterance", "utterance_all", "global")
+    standardize: Literal["utterance", "utterance_active", "utterance_all", "global"] = _one_of(
+        "utterance", "utterance_active", "utterance_all", "global"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> "Frontend":

@@ -10,6 +10,7 @@ from serzoo.layers.standardize import Standardize
 
 _STANDARDIZE = {
     "utterance": {"mode": "utterance", "axes": "time"},
+    "utterance_active": {"mode": "utterance", "axes": "time", "active_db": 30.0},
     "utterance_all": {"mode": "utterance", "axes": "all"},
     "global": {"mode": "global"},
 }
@@ -31,8 +32,9 @@ def front_end(
         waveform: symbolic input, shape ``(batch, samples)``.
         num_samples: symbolic input, shape ``(batch,)``.
         delta_width: width of :class:`serzoo.layers.Deltas` in frames to either side.
-        standardize: ``"utterance"`` (each mel band of each clip), ``"utterance_all"`` (each clip over all bands) or
-            ``"global"`` (statistics of the training set, kept as weights).
+        standardize: ``"utterance"`` (each mel band of each clip), ``"utterance_active"`` (the same, counting only
+            frames within 30 dB of the loudest), ``"utterance_all"`` (each clip over all bands) or ``"global"``
+            (statistics of the training set, kept as weights).
         spec_augment: arguments of :class:`serzoo.layers.SpecAugment`; None for no masks.
         seed: seed of the masks.
         **log_mel: arguments of :class:`serzoo.layers.LogMel`.

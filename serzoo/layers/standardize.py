@@ -1,5 +1,7 @@
 """Zero mean and unit deviation, of each clip or of the training set."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,12 +14,16 @@ class Standardize(keras.layers.Layer):
     """Bring features to zero mean and unit standard deviation: ``(x - mean) / (std + epsilon)``.
 
     With ``mode="utterance"`` mean and deviation are those of the clip's own valid frames, for each channel, and for
-    each mel as well unless ``axes="all"``. With ``mode="global"`` they are non-trainable weights, which
-    :meth:`adapt` sets from training features. Always float32.
+    each mel as well unless ``axes="all"``; with ``active_db``, of its louder frames only, so that silence around the
+    speech changes nothing. With ``mode="global"`` they are non-trainable weights, which :meth:`adapt` sets from training
+    features. Always float32.
 
     Args:
         mode: ``"utterance"`` or ``"global"``.
         axes: ``"time"`` for one mean and deviation per mel and channel, ``"all"`` for one per channel.
+        active_db: count only frames whose level is within so many dB of the clip's loudest one, and ever less of those
+            up to 10 dB below them; None for all frames. Channel 0 must then be the natural logarithm of powers, as from
+            :class:`serzoo.layers.LogMel`.
         epsilon: added to the deviation. The default is under 3 % of the deviation of the delta-deltas of speech, the
             smallest that occur, and so large that a constant band, as in digital silence, comes out as 0.
 
@@ -36,17 +42,20 @@ class Standardize(keras.layers.Layer):
         >>> layer.adapt([np.ones((10, 64, 3)), np.zeros((5, 64, 3))])
     """
 
-    def __init__(self, mode="utterance", axes="time", epsilon=1e-3, **kwargs):
+    def __init__(self, mode="utterance", axes="time", active_db=None, epsilon=1e-3, **kwargs):
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if mode not in ("utterance", "global"):
             raise ValueError(f"Standardize: mode must be 'utterance' or 'global'. Received: {mode!r}.")
         if axes not in ("time", "all"):
             raise ValueError(f"Standardize: axes must be 'time' or 'all'. Received: {axes!r}.")
+        if active_db is not None and (mode == "global" or not active_db > 0):
+            raise ValueError(f"Standardize: active_db must be > 0, with mode='utterance'. Received: {active_db!r}.")
         if not epsilon > 0:
             raise ValueError(f"Standardize: epsilon must be > 0. Received: {epsilon!r}.")
         self.mode = mode
         self.axes = axes
+        self.active_db = active_db
         self.epsilon = epsilon
 
     def build(self, x_shape, num_frames_shape=None):
@@ -92,13 +101,14 @@ class Standardize(keras.layers.Layer):
         if self.mode == "global":
             return ops.where(mask, (x - self.mean) / (self.std + self.epsilon), 0.0)
         axes = (1, 2) if self.axes == "all" else (1,)
-        count = ops.maximum(ops.cast(num_frames, "float32"), 1.0)[:, None, None, None]
-        count = count * x.shape[2] if self.axes == "all" else count
+        weight = ops.cast(mask, "float32") if self.active_db is None else self._activity(x, mask)
+        count = ops.sum(weight, axis=1, keepdims=True)
+        count = ops.maximum(count * x.shape[2] if self.axes == "all" else count, 1.0)
         # Relative to one of its values a constant is exactly 0: its rounding error would be divided by epsilon.
         x = ops.where(mask, x - (x[:, :1, :1] if self.axes == "all" else x[:, :1]), 0.0)
-        mean = ops.sum(x, axis=axes, keepdims=True) / count
+        mean = ops.sum(x * weight, axis=axes, keepdims=True) / count
         x = ops.where(mask, x - mean, 0.0)
-        variance = ops.sum(ops.square(x), axis=axes, keepdims=True) / count
+        variance = ops.sum(ops.square(x) * weight, axis=axes, keepdims=True) / count
         std = ops.sqrt(ops.maximum(variance, 1e-12))  # the square root has no gradient at 0
         return x / (std + self.epsilon)
 
@@ -109,4 +119,17 @@ class Standardize(keras.layers.Layer):
         return keras.KerasTensor(x.shape, dtype="float32")
 
     def get_config(self):
-        return {**super().get_config(), "mode": self.mode, "axes": self.axes, "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "mode": self.mode,
+            "axes": self.axes,
+            "active_db": self.active_db,
+            "epsilon": self.epsilon,
+        }
+
+    def _activity(self, x, mask):
+        """Weight of each frame, 0 to 1: a ramp, since of a hard threshold rounding would decide."""
+        db = ops.logsumexp(x[..., :1], axis=2, keepdims=True) * (10 / math.log(10))  # (batch, frames, 1, 1)
+        db = ops.where(mask, db, -1e9)
+        below_peak = ops.max(db, axis=1, keepdims=True) - db
+        return ops.clip(1.0 - (below_peak - self.active_db) / 10.0, 0.0, 1.0)

@@ -41,6 +41,24 @@ def test_global(axes, numpy_axes):
 
 
 @pytest.mark.parametrize("axes", ["time", "all"])
+def test_active_frames(axes):
+    """Frames within 30 dB of the loudest count in full, the next 10 dB ever less, the rest not at all."""
+    valid = X[0].astype("float64")
+    loudest = np.log(np.exp(valid[..., 0]).sum(1)).max()
+    powers = loudest - np.log(valid.shape[1])  # a frame of equal bands with the level of the loudest
+    quiet = np.stack([np.full((4, 3), powers - db * np.log(10) / 10) for db in (35.0, 39.0, 41.0, 90.0)])
+    quiet[..., 1:] = 7.0
+    x = np.concatenate([valid, quiet])
+    weight = np.array([1.0] * len(valid) + [0.5, 0.1, 0.0, 0.0])[:, None, None]
+    numpy_axes = (0, 1) if axes == "all" else 0
+    total = weight.sum() * (4 if axes == "all" else 1)
+    mean = (x * weight).sum(numpy_axes) / total
+    std = np.sqrt(((x - mean) ** 2 * weight).sum(numpy_axes) / total)
+    y = run(Standardize(axes=axes, active_db=30.0), x[None].astype("float32"), np.array([len(x)], "int32"))
+    np.testing.assert_allclose(y[0], (x - mean) / (std + 1e-3), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("axes", ["time", "all"])
 def test_constants_come_out_as_zero(axes):
     """Log-mel of digital silence, whose mean is not a float32 number for most lengths."""
     x = np.full((2, 50, 4, 3), np.log(1e-7), "float32")
@@ -77,6 +95,10 @@ def test_errors():
         Standardize(mode="speaker")
     with pytest.raises(ValueError, match="axes must be"):
         Standardize(axes="mel")
+    with pytest.raises(ValueError, match="active_db must be > 0, with mode='utterance'. Received: 0"):
+        Standardize(active_db=0)
+    with pytest.raises(ValueError, match="active_db must be > 0, with mode='utterance'"):
+        Standardize(mode="global", active_db=30.0)
     with pytest.raises(ValueError, match="epsilon must be > 0"):
         Standardize(epsilon=0.0)
     with pytest.raises(ValueError, match="only mode='global'"):
