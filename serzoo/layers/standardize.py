@@ -15,8 +15,8 @@ class Standardize(keras.layers.Layer):
 
     With ``mode="utterance"`` mean and deviation are those of the clip's own valid frames, for each channel, and for
     each mel as well unless ``axes="all"``; with ``active_db``, of its louder frames only, so that silence around the
-    speech changes nothing. With ``mode="global"`` they are non-trainable weights, which :meth:`adapt` sets from training
-    features. Always float32.
+    speech changes nothing. With ``mode="global"`` they are non-trainable weights, which :meth:`adapt` sets from
+    training features. Always float32.
 
     Args:
         mode: ``"utterance"`` or ``"global"``.
