@@ -155,6 +155,7 @@ def corpora() -> None:
     print()
     protocols = [corpora_.protocol(name) for name in corpora_.protocol_names()]
     rows = [[p.name, ", ".join(p.corpora), str(len(p.classes)), p.source] for p in protocols]
+    rows.append([corpora_.CROSS_PATTERN, "any", "shared", "train on one, test on the other: A+B-to-C@CLASSES"])
     _print_table(["PROTOCOL", "CORPORA", "CLASSES", "SOURCE"], rows)
 
 
@@ -173,6 +174,25 @@ def check(
 
 
 @app.command()
+def fetch(
+    corpus: Annotated[str, typer.Argument(metavar="NAME", help="emodb, ravdess or esc50.")],
+    root: Annotated[Path, typer.Argument(help="Folder to make.")],
+) -> None:
+    """Download a corpus from its publisher; after a break the same command goes on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    from serzoo import corpora as corpora_
+
+    console = Console(stderr=True)
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(corpus, total=None)
+        corpora_.fetch(corpus, root, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    print(f"Fetched: {root}")
+
+
+@app.command()
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model to train; see serzoo list.")],
     corpus: Corpora,
@@ -183,6 +203,13 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Run whose cross-validation chose the number of epochs.")
     ] = None,
     init: Annotated[str | None, typer.Option(metavar="NAME.TAG", help="Weights to start from.")] = None,
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME:CORPUS=ROOT", help="Corpus of another stream, such as gender:emodb=ROOT."),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="CORPUS=ROOT", help="Unlabelled stream; as --stream target:CORPUS=ROOT.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, such as training.epochs=5.")
     ] = None,
@@ -204,6 +231,7 @@ def train(
         seeds=tuple(seed or [0]),
         epochs_from=epochs_from,
         init=init,
+        streams=_streams(stream or [], target or []),
         overrides=overrides,
         resume=resume,
     )
@@ -225,6 +253,9 @@ def evaluate(
     ] = False,
     protocol: Annotated[str | None, typer.Option(help="Take classes from this protocol; see serzoo corpora.")] = None,
     fold: Annotated[int | None, typer.Option(min=0, help="Judge the test speakers of this fold alone.")] = None,
+    denoise: Annotated[
+        str | None, typer.Option(metavar="DENOISER", help="Put spectral_subtraction or wavelet_shrinkage before it.")
+    ] = None,
 ) -> None:
     """Evaluate a model on corpora whose speakers it has never heard."""
     if fold is not None and protocol is None:
@@ -235,7 +266,7 @@ def evaluate(
     from serzoo.evaluation import summary_text
 
     report = serzoo.evaluate(
-        serzoo.load(model),
+        serzoo.load(model, denoise=denoise),
         roots,
         out=out,
         allow_speaker_leak=allow_speaker_leak,
@@ -289,6 +320,16 @@ def _import_keras() -> None:
             importlib.import_module("keras")
         except ImportError as error:
             raise SerzooError(f"Keras cannot be imported: {error}. See serzoo doctor.") from error
+
+
+def _streams(streams: list[str], targets: list[str]) -> dict[str, dict[str, str]]:
+    of_stream: dict[str, list[str]] = {"target": targets} if targets else {}
+    for item in streams:
+        name, colon, corpus = item.partition(":")
+        if not colon or not name or "=" in name:
+            raise ConfigError(f"--stream takes NAME:CORPUS=ROOT, such as gender:emodb=data/EmoDB. Received: {item!r}.")
+        of_stream.setdefault(name, []).append(corpus)
+    return {name: _roots(items) for name, items in of_stream.items()}
 
 
 def _roots(items: list[str]) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """From a table of clips to batches: decode, cache, draw, crop, pad.
 
-Training is planned before it is read: :func:`plan_epoch` draws, from the seed and the epoch alone, which clip stands in
-which place of which batch, where it is cropped, with which neighbour it is mixed, and its labels. Two feeds then carry
-out the same plan: :func:`dataset`, a ``tf.data.Dataset`` that decodes in parallel and prefetches, and
-:class:`ArrayFeed`, a ``keras.utils.PyDataset`` for backends without TensorFlow. Both give the same batches.
+Training is planned before it is read, by :func:`serzoo.plan.plan_epoch`. Two feeds then carry out the same plan:
+:func:`dataset`, a ``tf.data.Dataset`` that decodes in parallel and prefetches, and :class:`ArrayFeed`, a
+``keras.utils.PyDataset`` for backends without TensorFlow. Both give the same batches.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import pandas as pd
 from serzoo import audio
 from serzoo.errors import CorpusError
 from serzoo.models.classifier import padded
+from serzoo.plan import plan_epoch
 
 CACHE_BYTES = 2 * 2**30
 NUM_WORKERS = 4
@@ -72,57 +72,6 @@ def labels(table: pd.DataFrame, heads: Mapping[str, Sequence[str]]) -> dict[str,
     }
 
 
-def num_steps(num_clips: int, training) -> int:
-    """Batches in an epoch: those that the config asks for, else enough for each clip once."""
-    return training.steps_per_epoch or -(-num_clips // training.batch_size)
-
-
-def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, training, augmentation) -> dict:
-    """Draw one epoch of training.
-
-    Args:
-        targets: one-hot labels of each task, as from :func:`labels`.
-        epoch: number of the epoch; the same seed and epoch give the same plan.
-        seed: seed of the run.
-        training: the section of the config: ``sampling``, ``steps_per_epoch``, ``batch_size``.
-        augmentation: the section of the config: ``mixup_alpha``, ``mixup_probability``.
-
-    Returns:
-        Arrays with one row for each place, ``steps * batch_size`` of them: ``index`` of the clip, ``crop`` in [0, 1),
-        ``partner`` (place in its batch) and ``weight`` of the mix, ``labels/TASK`` (soft) and ``weights/TASK`` (0
-        where the label is missing).
-    """
-    rng = np.random.default_rng([seed, epoch])
-    size = training.batch_size
-    emotion = targets["emotion"]
-    steps = num_steps(len(emotion), training)
-    places = steps * size
-    if training.sampling == "balanced":
-        members = [np.flatnonzero(column) for column in emotion.T if column.any()]
-        chosen = [members[i] for i in rng.integers(len(members), size=places)]
-        index = np.array([rows[int(u * len(rows))] for rows, u in zip(chosen, rng.random(places), strict=True)])
-    else:
-        epochs_needed = -(-places // len(emotion))
-        index = np.concatenate([rng.permutation(len(emotion)) for _ in range(epochs_needed)])[:places]
-
-    crop = rng.random(places).astype("float32")
-    partner = np.concatenate([rng.permutation(size) for _ in range(steps)]).astype("int32")
-    weight = np.ones(places, "float32")
-    mixed = rng.random(places) < augmentation.mixup_probability
-    if mixed.any():
-        drawn = rng.beta(augmentation.mixup_alpha, augmentation.mixup_alpha, places)
-        weight[mixed] = drawn[mixed]
-
-    plan = {"index": index.astype("int32"), "crop": crop, "partner": partner, "weight": weight}
-    neighbour = index[partner + np.arange(places) // size * size]
-    for task, values in targets.items():
-        plan[f"labels/{task}"] = weight[:, None] * values[index] + (1 - weight[:, None]) * values[neighbour]
-        # of a mix, what is missing on either side is missing
-        known = values.any(axis=1)
-        plan[f"weights/{task}"] = (known[index] & (known[neighbour] | (weight == 1))).astype("float32")
-    return plan
-
-
 def cropped(clip: np.ndarray, crop: float, crop_s: float) -> np.ndarray:
     """Cut ``crop_s`` seconds out of a clip, at the place ``crop`` in [0, 1); shorter clips stay whole."""
     length = round(crop_s * audio.SAMPLE_RATE_HZ)
@@ -139,7 +88,7 @@ class ArrayFeed(keras.utils.PyDataset):
 
     Args:
         clips: waveforms ``(samples,)`` at 16 kHz: a list of arrays, or :class:`Clips`.
-        targets: as of :func:`plan_epoch`.
+        targets: as of :func:`serzoo.plan.plan_epoch`.
         config: the model's config.
         seed: seed of the run.
         epoch: first epoch.
@@ -154,7 +103,7 @@ class ArrayFeed(keras.utils.PyDataset):
     def draw(self, epoch: int) -> None:
         """Turn to an epoch."""
         self._epoch = epoch
-        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config.training, self._config.augmentation)
+        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config)
 
     def __len__(self) -> int:
         return len(self._plan["index"]) // self._config.training.batch_size
@@ -176,7 +125,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
 
     Args:
         clips: as of :class:`ArrayFeed`.
-        targets: as of :func:`plan_epoch`.
+        targets: as of :func:`serzoo.plan.plan_epoch`.
         config: the model's config.
         seed: seed of the run.
         epoch: first epoch.
@@ -189,7 +138,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
     size, crop_s = config.training.batch_size, config.augmentation.crop_s
 
     def plan(number):
-        drawn = plan_epoch(targets, int(number), seed, config.training, config.augmentation)
+        drawn = plan_epoch(targets, int(number), seed, config)
         return [drawn[key] for key in keys]
 
     def read(index, crop):
@@ -200,7 +149,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
         waveform.set_shape([None])
         return row | {"waveform": waveform, "num_samples": tf.shape(waveform)[0]}
 
-    first = plan_epoch(targets, epoch, seed, config.training, config.augmentation)
+    first = plan_epoch(targets, epoch, seed, config)
     keys = list(first)
 
     def epoch_rows(number):

@@ -13,8 +13,12 @@ from serzoo import yaml_text
 from serzoo.errors import ConfigError, MissingFileError, unknown_name
 
 BUILDERS: dict[str, str] = {
+    "acrnn": "serzoo.models.acrnn:build",
+    "acrnn_small": "serzoo.models.acrnn:build",
     "cnn_ablstm": "serzoo.models.cnn_ablstm:build",
     "cnn_ablstm_mtl": "serzoo.models.cnn_ablstm:build",
+    "cnn_lstm": "serzoo.models.cnn_lstm:build",
+    "cnn_lstm_mtl": "serzoo.models.cnn_lstm:build",
 }
 
 
@@ -86,6 +90,18 @@ def builder(name: str) -> Callable:
     """
     module, _, function = BUILDERS[check_name(name)].partition(":")
     return getattr(importlib.import_module(module), function)
+
+
+def training_graph(name: str) -> Callable | None:
+    """Import what wraps a model while it trains: the function ``training_graph`` beside its builder; None without one.
+
+    Args:
+        name: registered name, without a tag.
+
+    Raises:
+        UnknownNameError: if no model has this name.
+    """
+    return getattr(importlib.import_module(builder(name).__module__), "training_graph", None)
 
 
 def check_name(name: str) -> str:

@@ -54,7 +54,8 @@ WeightsFile = Annotated[
     str, Field(pattern=r"^\w[\w.-]*\.weights\.h5$", description="a bare file name that ends with .weights.h5")
 ]
 PredictionsFile = Annotated[
-    str, Field(pattern=r"^\w[\w.-]*\.csv(\.gz)?$", description="a bare file name that ends with .csv or .csv.gz")
+    # @ + , = stand in the names of protocols across corpora
+    str, Field(pattern=r"^\w[\w.@+,=-]*\.csv(\.gz)?$", description="a bare file name that ends with .csv or .csv.gz")
 ]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
 
@@ -89,11 +90,15 @@ class Frontend(Section):
     num_mels: PositiveInt
     min_hz: NonNegativeFloat
     max_hz: PositiveFloat
-    mel_scale: Literal["htk", "slaney"] = _one_of("htk", "slaney")
+    mel_scale: Literal["htk", "slaney", "linear"] = _one_of("htk", "slaney", "linear")
     floor: PositiveFloat
     delta_width: PositiveInt
     standardize: Literal["utterance", "utterance_active", "utterance_all", "global"] = _one_of(
         "utterance", "utterance_active", "utterance_all", "global"
+    )
+    # With a default, so that files and runs from before there were denoisers stay valid.
+    denoise: Literal["spectral_subtraction", "wavelet_shrinkage", "wavelet_shrinkage_universal"] | None = Field(
+        None, description="null, spectral_subtraction, wavelet_shrinkage or wavelet_shrinkage_universal"
     )
 
     @model_validator(mode="after")
@@ -110,6 +115,14 @@ class Head(Section):
 
     loss_weight: NonNegativeFloat
     label_smoothing: Fraction
+
+
+class Objective(Section):
+    """What only training computes beside the heads, such as an adversary: its label, and its share in the loss."""
+
+    label: Text | None = Field(description="the name of a label, or null: then the output is the loss itself")
+    loss_weight: NonNegativeFloat
+    label_smoothing: Fraction = Field(0.0, description="a float from 0 to 1")
 
 
 class Augmentation(Section):
@@ -208,6 +221,8 @@ class Config(Section):
     frontend: Frontend
     model: dict[str, Any] = Field(description="a mapping of the builder's arguments")
     heads: dict[str, Head] = Field(description="a mapping of head names to loss_weight and label_smoothing")
+    objectives: dict[str, Objective] = Field({}, description="a mapping of names to label and loss_weight")
+    streams: dict[str, PositiveFloat] = Field({}, description="a mapping of stream names to their share of a batch")
     augmentation: Augmentation
     training: Training
     weights: Annotated[tuple[Weights, ...], BeforeValidator(_as_tuple)] = Field(description="a list of weights")
@@ -217,10 +232,19 @@ class Config(Section):
     def _check(self) -> "Config":
         if "emotion" not in self.heads:
             raise ValueError(f"heads needs the head 'emotion': {list(self.heads)}")
+        if both := sorted(set(self.heads) & set(self.objectives)):
+            raise ValueError(f"has the same names in heads and objectives: {both}")
+        if self.streams and "emotion" not in self.streams:
+            raise ValueError(f"streams needs the stream 'emotion': {list(self.streams)}")
         doubled = [tag for tag, count in Counter(entry.tag for entry in self.weights).items() if count > 1]
         if doubled:
             raise ValueError(f"weights needs a tag of its own for each entry: {doubled}")
         return self
+
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """The label that each head and objective is scored by; None where the output is the loss itself."""
+        return {head: head for head in self.heads} | {name: each.label for name, each in self.objectives.items()}
 
     @property
     def default_weights(self) -> Weights | None:

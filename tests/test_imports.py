@@ -17,10 +17,11 @@ FLOORS = (
     ("zoo",),
     ("pipeline",),
     ("models",),
+    ("listener",),
     ("corpora",),
     ("audio", "containers"),
     ("layers",),
-    ("losses", "metrics"),
+    ("losses", "metrics", "plan"),
     ("config", "files", "registry", "schema", "yaml_text"),
     ("errors",),
 )

@@ -11,6 +11,7 @@ import soundfile
 
 from serzoo import audio, pipeline
 from serzoo.errors import AudioError, CorpusError
+from serzoo.plan import places_of, plan_epoch
 
 HEADS = {"emotion": ["anger", "calm", "fear"], "gender": ["female", "male"]}
 
@@ -20,7 +21,9 @@ def settings(**changes):
     augmentation = {"crop_s": 0.2, "mixup_alpha": 0.4, "mixup_probability": 0.5}
     for section in (training, augmentation):
         section |= {key: value for key, value in changes.items() if key in section}
-    return SimpleNamespace(training=SimpleNamespace(**training), augmentation=SimpleNamespace(**augmentation))
+    others = {"streams": {}, "labels": {head: head for head in HEADS}}
+    others |= {key: value for key, value in changes.items() if key in others}
+    return SimpleNamespace(training=SimpleNamespace(**training), augmentation=SimpleNamespace(**augmentation), **others)
 
 
 def table_of(emotions, genders):
@@ -45,7 +48,7 @@ def waves():
 
 def plan(targets, epoch=0, seed=0, **changes):
     config = settings(**changes)
-    return pipeline.plan_epoch(targets, epoch, seed, config.training, config.augmentation)
+    return plan_epoch(targets, epoch, seed, config)
 
 
 # --- plan -----------------------------------------------------------------------------------------------------------
@@ -100,6 +103,48 @@ def test_mix_against_a_literal_version(targets):
     assert (plan(targets, mixup_probability=0.0)["weight"] == 1).all()
 
 
+def test_streams_have_their_places_and_mix_within_themselves(targets):
+    """Clips 0 to 5 are the main stream, the rest are a second one, in which gender is known of all and is balanced."""
+    stream = np.eye(2, dtype="float32")[[0] * 6 + [1] * 4]
+    targets |= {"stream": stream, "gender": np.eye(2, dtype="float32")[[0] * 7 + [1] * 3]}
+    options = {"streams": {"emotion": 3.0, "gender": 1.0}, "labels": {"emotion": "emotion", "domain": "stream"}}
+    drawn = plan(targets, steps_per_epoch=200, **options)
+    for index, partner in zip(drawn["index"].reshape(-1, 4), drawn["partner"].reshape(-1, 4), strict=True):
+        assert (index[:3] < 6).all() and index[3] >= 6
+        assert sorted(partner[:3]) == [0, 1, 2] and partner[3] == 3
+    assert set(drawn) == {"index", "crop", "partner", "weight"} | {
+        f"{kind}/{name}" for kind in ("labels", "weights") for name in ("emotion", "domain")
+    }
+    np.testing.assert_allclose(
+        drawn["labels/domain"].reshape(-1, 4, 2), np.broadcast_to(stream[[0, 0, 0, 9]], (200, 4, 2))
+    )
+    women = (drawn["index"] == 6).sum()
+    assert 70 < women < 130  # of 200, though she is one of four
+
+
+def test_an_objective_without_a_label_is_a_loss_itself(targets):
+    drawn = plan(targets, labels={"emotion": "emotion", "difference": None})
+    assert drawn["labels/difference"].shape == (20, 1) and drawn["weights/difference"].all()
+
+
+@pytest.mark.parametrize(
+    ("streams", "size", "expected"),
+    [
+        ({}, 4, {"emotion": 4}),
+        ({"emotion": 0.5, "target": 0.5}, 32, {"emotion": 16, "target": 16}),
+        ({"emotion": 2.0, "a": 1.0, "b": 1.0}, 10, {"emotion": 5, "a": 3, "b": 2}),
+        ({"emotion": 100.0, "a": 1.0, "b": 1.0}, 4, {"emotion": 2, "a": 1, "b": 1}),
+    ],
+)
+def test_places_of_streams(streams, size, expected):
+    assert places_of(streams, size) == expected
+
+
+def test_more_streams_than_places():
+    with pytest.raises(ValueError, match="A batch of 1 has no place for 2 streams"):
+        places_of({"emotion": 1.0, "target": 1.0}, 1)
+
+
 def test_crops_reach_both_ends_and_leave_short_clips_whole():
     clip = np.arange(10, dtype="float32")
     rate = audio.SAMPLE_RATE_HZ
@@ -120,7 +165,7 @@ def test_a_crop_is_the_same_in_either_precision():
 
 def check_batches(feed, waves, targets, config, epoch):
     """The batches of a feed are what the plan says, padded with zeros."""
-    drawn = pipeline.plan_epoch(targets, epoch, 5, config.training, config.augmentation)
+    drawn = plan_epoch(targets, epoch, 5, config)
     for step in range(5):
         inputs, answers, weights = feed[step]
         rows = slice(4 * step, 4 * step + 4)

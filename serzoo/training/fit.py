@@ -10,15 +10,16 @@ import io
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from serzoo import layers, metrics, pipeline
-from serzoo.errors import RunError, SerzooError
+from serzoo import layers, metrics, pipeline, registry
+from serzoo.errors import ConfigError, RunError, SerzooError
 from serzoo.files import replace_file
+from serzoo.plan import num_steps, plan_epoch
 
 STATE = "state.npz"
 LOG = "log.csv"
@@ -28,7 +29,7 @@ def augmented(model: keras.Model, augmentation, seed: int) -> keras.Model:
     """Wrap a model for training: the layers that vary the waveform, in front of it.
 
     Args:
-        model: from ``{"waveform", "num_samples"}`` to probabilities by task.
+        model: from ``{"waveform", "num_samples"}`` to outputs by name.
         augmentation: the section of the config.
         seed: seed of the layers.
 
@@ -54,7 +55,7 @@ def augmented(model: keras.Model, augmentation, seed: int) -> keras.Model:
 
 
 def compiled(wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: int) -> keras.Model:
-    """Compile with AdamW, warm-up and cosine decay, and one weighted cross-entropy for each task."""
+    """Compile with AdamW, warm-up and cosine decay, and one weighted loss for each head and objective."""
     training = config.training
     warmup = round(training.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -71,15 +72,37 @@ def compiled(wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: i
         ema_momentum=training.ema_momentum or 0.99,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    scored = {**config.heads, **config.objectives}
+    if set(wrapper.output) != set(scored):
+        raise ConfigError(
+            f"{config.name}: heads and objectives must be what the model puts out in training, "
+            f"{', '.join(wrapper.output)}. Received: {', '.join(scored)}."
+        )
+    # Of the places that have the label: in a batch of several streams these are few.
+    options = {"reduction": "mean_with_sample_weight"}
     wrapper.compile(
         optimizer=optimizer,
         loss={
-            task: keras.losses.CategoricalCrossentropy(label_smoothing=config.heads[task].label_smoothing)
-            for task in wrapper.output
+            name: keras.losses.CategoricalCrossentropy(label_smoothing=scored[name].label_smoothing, **options)
+            if label
+            else _OutputIsTheLoss(**options)
+            for name, label in config.labels.items()
         },
-        loss_weights={task: config.heads[task].loss_weight for task in wrapper.output},
+        loss_weights={name: each.loss_weight for name, each in scored.items()},
+        weighted_metrics={
+            name: [keras.metrics.CategoricalAccuracy(name="accuracy")]
+            for name, each in config.objectives.items()
+            if each.label
+        },
     )
     return wrapper
+
+
+class _OutputIsTheLoss(keras.losses.Loss):
+    """What a network puts out as a loss, one value for each place of the batch."""
+
+    def call(self, y_true, y_pred):
+        return keras.ops.reshape(y_pred, (-1,))
 
 
 def fit(
@@ -88,6 +111,7 @@ def fit(
     clips,
     targets: Mapping[str, np.ndarray],
     *,
+    labels: Mapping[str, Sequence[str]] | None = None,
     epochs: int,
     seed: int,
     folder: Path,
@@ -105,7 +129,8 @@ def fit(
         model: a classifier; holds the final (averaged) weights afterwards.
         config: its config.
         clips: waveforms of the training rows, a list of arrays or :class:`serzoo.pipeline.Clips`.
-        targets: one-hot labels of the training rows by task.
+        targets: one-hot labels of the training rows by name; see :func:`serzoo.plan.plan_epoch`.
+        labels: class names of each of the targets; those of the model's heads if None.
         epochs: epochs to train.
         seed: seed of draws, augmentation and dropout.
         folder: where log and state are kept.
@@ -115,7 +140,8 @@ def fit(
         verbose: as of ``keras.Model.fit``.
 
     Returns:
-        One dict for each epoch: losses, learning rate, ``val_ua``.
+        One dict for each epoch: losses, learning rate, ``val_ua``; of each labelled objective the accuracy, too, and
+        its chance level.
 
     Raises:
         RunError: if the loss is no longer finite, the memory of the device is too small for a batch, or the state in
@@ -123,10 +149,13 @@ def fit(
         AudioError: if a clip cannot be read.
         OSError: if the disk is full or the folder read-only; the last whole epoch is kept.
     """
-    steps = pipeline.num_steps(len(targets["emotion"]), config.training)
-    wrapper = compiled(augmented(model, config.augmentation, seed), config, total_epochs or epochs, steps)
+    steps, total_epochs = num_steps(len(targets["emotion"]), config.training), total_epochs or epochs
+    graph = registry.training_graph(config.name) if config.objectives else None
+    trained = graph(model, config, labels or model.heads, steps * total_epochs, seed) if graph else model
+    wrapper = compiled(augmented(trained, config.augmentation, seed), config, total_epochs, steps)
     wrapper.optimizer.build(wrapper.trainable_variables)
-    epoch_end = _EpochEnd(wrapper, model, folder, validation, keep_best=config.training.keep == "best")
+    chances = _chances(plan_epoch(targets, 0, seed, config), config)
+    epoch_end = _EpochEnd(wrapper, model, folder, validation, chances, keep_best=config.training.keep == "best")
     first = epoch_end.restore()
 
     if first < epochs:
@@ -156,11 +185,22 @@ def fit(
     return epoch_end.rows
 
 
+def _chances(plan: Mapping[str, np.ndarray], config) -> dict[str, float]:
+    """Accuracy that each labelled objective reaches by its most frequent class alone, beside which its own is read."""
+    chances = {}
+    for name, each in config.objectives.items():
+        if each.label:
+            counts = plan[f"weights/{name}"] @ plan[f"labels/{name}"]
+            chances[f"{name}_chance"] = float(counts.max() / max(counts.sum(), 1e-9))
+    return chances
+
+
 class _EpochEnd(keras.callbacks.Callback):
     """Judge the validation speakers with the averaged weights, then write the log and the state."""
 
-    def __init__(self, wrapper, inner, folder: Path, validation, keep_best: bool):
+    def __init__(self, wrapper, inner, folder: Path, validation, chances: Mapping[str, float], keep_best: bool):
         super().__init__()
+        self._chances = chances
         self._wrapper, self._inner, self._folder = wrapper, inner, Path(folder)
         self._validation, self._keep_best = validation, keep_best and validation is not None
         self.rows: list[dict] = []
@@ -171,7 +211,7 @@ class _EpochEnd(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = logs if logs is not None else {}
         row = {"epoch": epoch + 1, "learning_rate": _number(self._wrapper.optimizer.learning_rate)}
-        row |= {key: float(value) for key, value in logs.items() if not key.startswith("val_")}
+        row |= {key: float(value) for key, value in logs.items() if not key.startswith("val_")} | self._chances
         if not math.isfinite(row["loss"]):
             return  # TerminateOnNaN ends the run; the last good state stays
         if self._validation is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from serzoo import config as configs
 
-SECTIONS = ("frontend", "model", "heads", "augmentation", "training")
+SECTIONS = ("frontend", "model", "heads", "objectives", "streams", "augmentation", "training")
 
 
 def recipe(config) -> dict[str, Any]:

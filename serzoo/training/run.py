@@ -24,6 +24,7 @@ from serzoo.files import replace_file, to_json
 from serzoo.training import fit as fitting
 from serzoo.training import provenance
 from serzoo.training.recipe import differences, recipe
+from serzoo.training.streams import joined_roots, label_classes, labels_of, streams_of, with_streams
 
 ALL = "all"
 RECORD = "run.json"
@@ -38,6 +39,7 @@ def train(
     seeds: Sequence[int] = (0,),
     epochs_from: str | Path | None = None,
     init: str | None = None,
+    streams: Mapping[str, Mapping[str, str | Path]] | None = None,
     overrides: Mapping | None = None,
     resume: bool = False,
     partial: bool = False,
@@ -54,6 +56,7 @@ def train(
         epochs_from: a finished run of the same recipe: ``"all"`` takes its classes, and the number of epochs that it
             chose.
         init: trained model to start from, as :func:`serzoo.load` takes it; its emotion head is new if classes differ.
+        streams: root folders by corpus of each stream beside ``corpora_roots``; see :mod:`serzoo.training.streams`.
         overrides: config values by dotted key.
         resume: go on with a run that was cut off.
         partial: accept incomplete copies of the corpora.
@@ -85,6 +88,8 @@ def train(
     table, dropped = rules.apply(corpora.read_many(corpora_roots, partial=partial))
     folds = [corpora.all_speakers(table)] if protocol == ALL else rules.folds(table)
     source = _source(init, folds) if init else None
+    others = streams_of(streams or {}, config, partial=partial)
+    roots = joined_roots(corpora_roots, *(streams or {}).values())
 
     about = {
         "model": config.name,
@@ -98,6 +103,11 @@ def train(
         },
         "overrides": dict(overrides or {}),
     }
+    if others:
+        about["streams"] = {
+            stream: {corpus: provenance.fingerprint(rows, roots[corpus]) for corpus, rows in each.groupby("corpus")}
+            for stream, each in others.items()
+        }
     try:
         _open(out, config, about, dropped, resume)
         for seed in seeds:
@@ -106,7 +116,7 @@ def train(
                 if not (folder / zoo.CARD).exists():
                     if verbose:
                         print(f"{config.name}: seed {seed}, {fold.name} ({protocol})", file=sys.stderr, flush=True)
-                    _train_fold(config, table, corpora_roots, fold, seed, about, source, folder, verbose)
+                    _train_fold(config, table, others, roots, fold, seed, about, source, folder, verbose)
         if protocol != ALL:
             _judge(out, seeds, folds)
     except SerzooError:
@@ -116,10 +126,13 @@ def train(
     return out
 
 
-def _train_fold(config, table, roots, fold, seed, about, source, folder: Path, verbose):
+def _train_fold(config, table, others, roots, fold, seed, about, source, folder: Path, verbose):
     started = time.monotonic()
     rows_train, rows_validation, rows_test = fold.split(table)
+    rows_train = with_streams(rows_train, others, fold)
     heads = zoo.heads_of(config, corpora.protocol(about["classes_of"]).classes)
+    learnt = labels_of(rows_train)
+    labels = heads | label_classes(learnt, config, known=heads)
     with fitting.precision(config.training.precision):
         model = zoo.build(config, heads, seed=seed)
         clips = pipeline.Clips(rows_train, roots)
@@ -134,7 +147,8 @@ def _train_fold(config, table, roots, fold, seed, about, source, folder: Path, v
             model,
             config,
             clips,
-            pipeline.labels(rows_train, heads),
+            pipeline.labels(learnt, labels),
+            labels=labels,
             epochs=about["epochs"],
             total_epochs=config.training.epochs,  # "all" stops where the folds did, on the same schedule
             seed=seed,
@@ -142,7 +156,7 @@ def _train_fold(config, table, roots, fold, seed, about, source, folder: Path, v
             validation=validation,
             verbose=verbose,
         )
-    card = _card(fold, source) | {
+    card = _card(rows_train, fold, source) | {
         "heads": heads,
         "protocol": about["protocol"],
         "fold": fold.index,
@@ -174,19 +188,20 @@ def _source(init: str, folds: Sequence[Fold]):
     return source
 
 
-def _card(fold: Fold, source) -> dict:
+def _card(rows_train, fold, source) -> dict:
     """Licence and speakers of the weights; they inherit those of the weights that they started from."""
-    licences = {corpora.info(corpus).licence for corpus, _ in fold.train}
+    heard = {*zip(rows_train["corpus"], rows_train["speaker"], strict=True), *fold.validation}
+    licences = {corpora.info(corpus).licence for corpus, _ in heard}
     speakers: dict[str, set[str]] = {}
     if source is not None:
         licences |= {licence for licence in (source.licence or "").split(" AND ") if licence}
-        speakers |= {corpus: set(heard) for corpus, heard in source.training_speakers.items()}
-    for corpus, speaker in (*fold.train, *fold.validation):
+        speakers |= {corpus: set(names) for corpus, names in source.training_speakers.items()}
+    for corpus, speaker in heard:
         speakers.setdefault(corpus, set()).add(speaker)
     return {
         "licence": " AND ".join(sorted(licences)),
         "commercial": not any("NC" in licence for licence in licences),
-        "corpora": {corpus: sorted(heard) for corpus, heard in sorted(speakers.items())},
+        "corpora": {corpus: sorted(names) for corpus, names in sorted(speakers.items())},
     }
 
 

@@ -33,7 +33,7 @@ def build(*, heads, frontend, spec_augment=None, units=4, seed=None, name="toy")
     """Build the toy; a builder as those of the registry."""
     waveform = keras.Input((None,), name="waveform")
     num_samples = keras.Input((), dtype="int32", name="num_samples")
-    log_mel = {key: value for key, value in frontend.items() if key not in ("delta_width", "standardize")}
+    log_mel = {key: value for key, value in frontend.items() if hasattr(layers.LogMel(), key)}
     x, n = layers.LogMel(name="log_mel", **log_mel)(waveform, num_samples)
     x = layers.AttentionPooling(name="attention")(x, n)
     x = keras.layers.Dense(units, "tanh", name="embedding")(x)
@@ -44,6 +44,19 @@ def build(*, heads, frontend, spec_augment=None, units=4, seed=None, name="toy")
     }
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, name=name)
+
+
+def training_graph(model, config, labels, steps, seed):
+    """An adversary on the embedding, and a penalty of its size; as those of the zoo."""
+    x = model.get_layer("embedding").output
+    outputs = dict(model.output)
+    if "adversary" in config.objectives:
+        reversed_x = layers.GradientReversal(ramp_steps=steps, name="reversal")(x)
+        classes = labels[config.objectives["adversary"].label]
+        outputs["adversary"] = keras.layers.Dense(len(classes), "softmax", name="adversary")(reversed_x)
+    if "size" in config.objectives:
+        outputs["size"] = keras.ops.mean(keras.ops.square(x), axis=1)
+    return keras.Model(model.input, outputs)
 
 
 def write_config(folder, **training):

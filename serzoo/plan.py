@@ -1,0 +1,110 @@
+"""What one epoch of training hears, drawn before anything is read.
+
+From the seed and the epoch alone it is drawn which clip stands in which place of which batch, where it is cropped, with
+which neighbour it is mixed, and its labels. So every feed, of every backend, trains on the same.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def num_steps(num_clips: int, training) -> int:
+    """Batches in an epoch: those that the config asks for, else enough for each clip once."""
+    return training.steps_per_epoch or -(-num_clips // training.batch_size)
+
+
+def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, config) -> dict:
+    """Draw one epoch of training.
+
+    Every batch has a fixed number of places for each stream, in the order of the config, and clips are mixed with
+    others of their stream. A stream draws in a balanced way by the label of its own name, where its clips have one.
+
+    Args:
+        targets: one-hot labels by name, ``(clips, classes)`` each, as from :func:`serzoo.pipeline.labels`; a missing
+            label is a row of zeros. All that heads and objectives need, and ``stream`` if the config has streams.
+        epoch: number of the epoch; the same seed and epoch give the same plan.
+        seed: seed of the run.
+        config: the model's config: ``training``, ``augmentation`` and ``streams`` count.
+
+    Returns:
+        Arrays with one row for each place, ``steps * batch_size`` of them: ``index`` of the clip, ``crop`` in [0, 1),
+        ``partner`` (place in its batch) and ``weight`` of the mix, and for each head and objective of the config
+        ``labels/NAME`` (soft) and ``weights/NAME`` (0 where the label is missing).
+    """
+    rng = np.random.default_rng([seed, epoch])
+    training, augmentation = config.training, config.augmentation
+    size = training.batch_size
+    steps = num_steps(len(targets["emotion"]), training)
+    quotas = places_of(config.streams, size)
+    drawn = []
+    for number, (stream, quota) in enumerate(quotas.items()):
+        clips = np.flatnonzero(targets["stream"][:, number]) if config.streams else np.arange(len(targets["emotion"]))
+        classes = targets[stream][clips] if stream in targets and training.sampling == "balanced" else None
+        drawn.append(clips[_draw(rng, len(clips), classes, steps * quota)].reshape(steps, quota))
+    index = np.concatenate(drawn, axis=1).reshape(-1)
+    places = len(index)
+
+    crop = rng.random(places).astype("float32")
+    firsts = np.cumsum([0, *quotas.values()])[:-1]
+    partner = np.concatenate(
+        [first + rng.permutation(q) for _ in range(steps) for first, q in zip(firsts, quotas.values(), strict=True)]
+    ).astype("int32")
+    weight = np.ones(places, "float32")
+    mixed = rng.random(places) < augmentation.mixup_probability
+    if mixed.any():
+        weights = rng.beta(augmentation.mixup_alpha, augmentation.mixup_alpha, places)
+        weight[mixed] = weights[mixed]
+
+    plan = {"index": index.astype("int32"), "crop": crop, "partner": partner, "weight": weight}
+    neighbour = index[partner + np.arange(places) // size * size]
+    for name, label in config.labels.items():
+        if label is None:  # what the network puts out is the loss itself
+            plan[f"labels/{name}"], plan[f"weights/{name}"] = (
+                np.zeros((places, 1), "float32"),
+                np.ones(places, "float32"),
+            )
+            continue
+        values = targets[label]
+        plan[f"labels/{name}"] = weight[:, None] * values[index] + (1 - weight[:, None]) * values[neighbour]
+        # of a mix, what is missing on either side is missing
+        known = values.any(axis=1)
+        plan[f"weights/{name}"] = (known[index] & (known[neighbour] | (weight == 1))).astype("float32")
+    return plan
+
+
+def places_of(streams: Mapping[str, float], batch_size: int) -> dict[str, int]:
+    """Places of a batch that each stream fills: its share, rounded, and at least one.
+
+    Args:
+        streams: share of each stream, of any sum; without any, the stream ``"emotion"`` has every place.
+        batch_size: places in a batch.
+
+    Raises:
+        ValueError: if there are more streams than places.
+
+    Example:
+        >>> places_of({"emotion": 0.5, "gender": 0.25, "target": 0.25}, 32)
+        {'emotion': 16, 'gender': 8, 'target': 8}
+    """
+    streams = streams or {"emotion": 1.0}
+    if len(streams) > batch_size:
+        raise ValueError(f"A batch of {batch_size} has no place for {len(streams)} streams.")
+    total = sum(streams.values())
+    exact = {name: share / total * batch_size for name, share in streams.items()}
+    places = {name: max(1, int(share)) for name, share in exact.items()}
+    while sum(places.values()) != batch_size:  # who is furthest from the exact share gives or gets a place
+        step = 1 if sum(places.values()) < batch_size else -1
+        able = [name for name in places if places[name] + step >= 1]
+        places[max(able, key=lambda name: step * (exact[name] - places[name]))] += step
+    return places
+
+
+def _draw(rng, num_clips: int, classes: np.ndarray | None, places: int) -> np.ndarray:
+    """Draw clips: the classes equally often, or each clip once before any of them twice."""
+    members = [] if classes is None else [np.flatnonzero(column) for column in classes.T if column.any()]
+    if members:
+        chosen = [members[i] for i in rng.integers(len(members), size=places)]
+        return np.array([rows[int(u * len(rows))] for rows, u in zip(chosen, rng.random(places), strict=True)])
+    rounds = -(-places // num_clips)
+    return np.concatenate([rng.permutation(num_clips) for _ in range(rounds)])[:places]

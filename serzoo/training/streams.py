@@ -1,0 +1,121 @@
+"""Streams: what trains beside the corpus whose emotions are learnt, each with the labels that it has.
+
+A model with several tasks may take each from another corpus: ``streams`` of its config says which share of every batch
+each has. The stream ``emotion`` is the corpus of the protocol. Any other is named after the only label that is read
+from it, such as ``gender``; under another name, such as ``target``, none is read. Every clip has the labels ``stream``
+and ``corpus``.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from serzoo import corpora
+from serzoo.corpora import Fold
+from serzoo.errors import RunError
+
+MAIN = "emotion"
+LABELS = ("emotion", "gender", "speaker")
+
+
+def streams_of(roots: Mapping[str, Mapping[str, str | Path]], config, *, partial: bool = False) -> dict:
+    """Read the streams beside the main one.
+
+    Args:
+        roots: root folder of each corpus of each stream.
+        config: the model's config.
+        partial: accept incomplete copies of the corpora.
+
+    Returns:
+        A table for each stream.
+
+    Raises:
+        RunError: if these are not the streams of the config.
+        CorpusError: if a corpus cannot be read.
+    """
+    wanted, came = [name for name in config.streams if name != MAIN], list(roots)
+    if sorted(wanted) != sorted(came):
+        flags = " ".join(f"--stream {name}:CORPUS=ROOT" for name in wanted)
+        hint = f"Give {flags}." if flags else "Set their shares, as in --set 'streams={emotion: 0.5, NAME: 0.5}'."
+        raise RunError(
+            f"{config.name} trains on the streams {', '.join([MAIN, *wanted])}. "
+            f"Received beside {MAIN}: {', '.join(came) or 'none'}. {hint}"
+        )
+    return {stream: corpora.read_many(roots[stream], partial=partial) for stream in wanted}
+
+
+def joined_roots(*roots: Mapping[str, str | Path]) -> dict[str, str | Path]:
+    """One mapping of corpora to their root folders.
+
+    Raises:
+        RunError: if a corpus has two of them.
+    """
+    joined: dict[str, str | Path] = {}
+    for corpus, root in (pair for each in roots for pair in each.items()):
+        if Path(joined.setdefault(corpus, root)) != Path(root):
+            raise RunError(f"{corpus} has two root folders, {joined[corpus]} and {root}: give one.")
+    return joined
+
+
+def with_streams(rows: pd.DataFrame, others: Mapping[str, pd.DataFrame], fold: Fold) -> pd.DataFrame:
+    """Add the streams to the training rows of a fold, without the speakers that it chooses and judges by.
+
+    Raises:
+        RunError: if nothing is left of a stream.
+    """
+    kept, unheard = [rows.assign(stream=MAIN)], {*fold.validation, *fold.test}
+    for stream, table in others.items():
+        pairs = zip(table["corpus"], table["speaker"], strict=True)
+        table = table.loc[[pair not in unheard for pair in pairs]]
+        if table.empty:
+            raise RunError(f"The stream {stream} has no speaker that {fold.name} neither chooses nor judges by.")
+        kept.append(table.assign(stream=stream))
+    return pd.concat(kept, ignore_index=True) if others else kept[0]
+
+
+def labels_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """What may be learnt from each row: of the streams beside the main one, only the label of their name.
+
+    Args:
+        rows: from :func:`with_streams`.
+
+    Returns:
+        The same rows, labels that must not be read missing, and speakers named after their corpus, too.
+    """
+    speaker = rows["corpus"] + " " + rows["speaker"]
+    table = rows.assign(speaker=speaker)
+    hidden = {label: ~rows["stream"].isin([MAIN, label]) for label in LABELS if label in rows}
+    return table.assign(**{label: table[label].mask(where, None) for label, where in hidden.items()})
+
+
+def label_classes(rows: pd.DataFrame, config, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Class names of the labels that objectives and streams need and ``known`` does not hold.
+
+    Args:
+        rows: training rows, from :func:`labels_of`.
+        config: the model's config.
+        known: class names of the heads.
+
+    Raises:
+        RunError: if a table has no such label, or only one value of it, from which nothing can be learnt.
+    """
+    wanted = dict.fromkeys(each.label for each in config.objectives.values() if each.label)
+    found = {}
+    for label in [*wanted, *(["stream"] if config.streams else [])]:
+        if label in known or label in found:
+            continue
+        if label not in rows:
+            raise RunError(f"{config.name}: no table has the label {label!r}, which an objective needs.")
+        # in the order of the config, so that the plan finds them by number
+        found[label] = (
+            list(config.streams) if label == "stream" and config.streams else sorted(set(rows[label].dropna()))
+        )
+    for label in wanted:
+        values = {value for value in rows.get(label, ()) if isinstance(value, str)}
+        if len(values) < 2:
+            raise RunError(
+                f"{config.name} learns to tell the label {label!r} apart, which needs two values or more. "
+                f"Received: {', '.join(values) or 'none'}."
+            )
+    return found
