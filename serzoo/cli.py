@@ -43,6 +43,29 @@ class Format(str, Enum):
     csv = "csv"
 
 
+class TableFormat(str, Enum):
+    """Form of the table of ``compare``."""
+
+    markdown = "markdown"
+    csv = "csv"
+    latex = "latex"
+
+
+class ExportFormat(str, Enum):
+    """Form of an export."""
+
+    savedmodel = "savedmodel"
+    onnx = "onnx"
+    litert = "litert"
+
+
+class Rounding(str, Enum):
+    """Rounding of the weights of a LiteRT file."""
+
+    float16 = "float16"
+    int8 = "int8"
+
+
 def main() -> None:
     """Run the command line; the entry point of the package."""
     for stream in (sys.stdout, sys.stderr):
@@ -114,7 +137,7 @@ def doctor() -> None:
 @app.command()
 def predict(
     audio: Annotated[list[Path], typer.Argument(metavar="AUDIO|FOLDER...", help="Recordings, or folders of them.")],
-    model: Annotated[str, typer.Option(help="Name, NAME.TAG, run folder or .keras file.")] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Option(help="Name, NAME.TAG, run folder, .keras file or export.")] = DEFAULT_MODEL,
     window: Annotated[
         float | None, typer.Option(min=0.1, metavar="SECONDS", help="Judge in windows of this length.")
     ] = None,
@@ -134,9 +157,7 @@ def predict(
         found, classes = [], []
         if files:
             _import_keras()
-            import serzoo
-
-            classifier = serzoo.load(model)
+            classifier = _open_model(model)
             classes = classifier.classes
             found, refused = answers.judge(classifier, files, window_s=window, hop_s=hop or window)
             failures += refused
@@ -157,6 +178,8 @@ def corpora() -> None:
     rows = [[p.name, ", ".join(p.corpora), str(len(p.classes)), p.source] for p in protocols]
     rows.append([corpora_.CROSS_PATTERN, "any", "shared", "train on one, test on the other: A+B-to-C@CLASSES"])
     _print_table(["PROTOCOL", "CORPORA", "CLASSES", "SOURCE"], rows)
+    print()
+    _print_table(["NOISE", "FILES"], [[name, corpora_.noise_layout(name)] for name in corpora_.noise_names()])
 
 
 @app.command()
@@ -210,9 +233,17 @@ def train(
     target: Annotated[
         list[str] | None, typer.Option(metavar="CORPUS=ROOT", help="Unlabelled stream; as --stream target:CORPUS=ROOT.")
     ] = None,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=ROOT", help="Recorded noise to mix in, such as esc10=ROOT; repeat for several."),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, such as training.epochs=5.")
     ] = None,
+    allow_speaker_leak: Annotated[
+        bool,
+        typer.Option("--allow-speaker-leak", help="Go on with what stands on both sides; every output says so."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
 ) -> None:
     """Train a model, one network for each fold and seed."""
@@ -232,7 +263,9 @@ def train(
         epochs_from=epochs_from,
         init=init,
         streams=_streams(stream or [], target or []),
+        noise=_roots(noise or [], "--noise"),
         overrides=overrides,
+        allow_speaker_leak=allow_speaker_leak,
         resume=resume,
     )
     report = Path(run) / "report.json"
@@ -244,10 +277,47 @@ def train(
 
 
 @app.command()
+def pretrain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model to pre-train, such as bert_mtl.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run; train takes it by --init.")],
+    corpus: Annotated[
+        list[str] | None, typer.Option("--corpus", metavar="NAME=ROOT", help="A corpus to hear; repeat for several.")
+    ] = None,
+    audio: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of sound files to hear.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="One model for each of its folds, which hears no test speaker of the fold.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0)] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, such as pretraining.epochs=5.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+) -> None:
+    """Pre-train a model on speech without labels."""
+    roots = _roots(corpus or [])
+    from serzoo.config import parse_overrides
+
+    overrides = parse_overrides(set_ or [])
+    _import_keras()
+    import serzoo
+
+    run = serzoo.pretrain(
+        name, roots, out=out, audio_folder=audio, protocol=protocol, seed=seed, overrides=overrides, resume=resume
+    )
+    print(f"Run: {run}")
+
+
+@app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Name, NAME.TAG, run folder or .keras file.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Name, NAME.TAG, .keras file or export; NAME.TAG-folds or a run for the weights of all folds, each of "
+            "which judges its own test speakers; or a .csv file of predictions."
+        ),
+    ],
     corpus: Corpora,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of report.json and predictions.csv.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of report.html, report.json and predictions.csv.")],
     allow_speaker_leak: Annotated[
         bool, typer.Option("--allow-speaker-leak", help="Evaluate on training speakers; every output says so.")
     ] = False,
@@ -256,39 +326,169 @@ def evaluate(
     denoise: Annotated[
         str | None, typer.Option(metavar="DENOISER", help="Put spectral_subtraction or wavelet_shrinkage before it.")
     ] = None,
+    clips: Annotated[
+        int, typer.Option(min=0, max=24, help="Recordings in report.html, to be played; 0 for none of the corpus.")
+    ] = 12,
 ) -> None:
     """Evaluate a model on corpora whose speakers it has never heard."""
-    if fold is not None and protocol is None:
+    if fold is not None and protocol is None and not model.endswith("-folds") and not Path(model).is_dir():
         raise typer.BadParameter("needs --protocol.", param_hint="--fold")
     roots = _roots(corpus)
     _import_keras()
     import serzoo
     from serzoo.evaluation import summary_text
+    from serzoo.export import is_export
 
     report = serzoo.evaluate(
-        serzoo.load(model, denoise=denoise),
+        _open_model(model, denoise) if denoise or is_export(model) else model,
         roots,
         out=out,
         allow_speaker_leak=allow_speaker_leak,
         protocol=protocol,
         fold=fold,
+        clips=clips,
     )
     failures = [(f"{each['corpus']} {each['file']}", each["reason"]) for each in report["failed"]]
     print(summary_text({**report, "failed": []}), end="")
-    print(f"Report: {out}")
+    print(f"Report: {out / 'report.html'}")
     _finish(failures, report["n"] + len(failures))
 
 
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders, or predictions.csv files.")],
+    format: Annotated[TableFormat, typer.Option(help="Form of the table.")] = TableFormat.markdown,
 ) -> None:
     """Compare runs with the first one, paired over clips and seeds, with 95 % intervals over speakers."""
     if len(runs) < 2:
         raise typer.BadParameter("takes at least two runs.", param_hint="RUN RUN...")
     from serzoo.evaluation import compare_table
 
-    print(compare_table(runs), end="")
+    print(compare_table(runs, form=format.value), end="")
+
+
+@app.command()
+def audit(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN|NAME.TAG...", help="Runs, or shipped weights with the folds of their tag."),
+    ],
+    corpus: Annotated[
+        list[str] | None, typer.Option("--corpus", metavar="NAME=ROOT", help="A corpus to hear; repeat for several.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of audit.json, audit.md and the pictures.")
+    ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART",
+            help="gender, leakage, transfer, robustness or cross_corpus; repeat for several. All that is possible.",
+        ),
+    ] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option("--noise", metavar="NAME=ROOT", help="A noise corpus, such as esc10.")
+    ] = None,
+    rooms: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Impulse responses of rooms, as sound files.")
+    ] = None,
+    clips: Annotated[
+        int, typer.Option(min=0, help="Clips at most for each condition or probe, evenly over speakers; 0 for all.")
+    ] = 400,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of draws, choices and probes.")] = 0,
+) -> None:
+    """Ask of models: gender gap, leakage, transfer, robustness, other corpora; verdicts with 95 % intervals."""
+    roots, noises = _roots(corpus or []), _roots(noise or [], "--noise")
+    _import_keras()
+    import serzoo
+    from serzoo.evaluation.audit import markdown_of
+
+    # Whatever a library prints on the way must not mix with the answers.
+    with contextlib.redirect_stdout(sys.stderr):
+        found = serzoo.audit(
+            runs, roots, out, parts=part or None, noise=noises, rooms=rooms, clips=clips or None, seed=seed
+        )
+    print(markdown_of(found), end="")
+    if out is not None:
+        print(f"Audit: {out}")
+
+
+@app.command("noise-curve")
+def noise_curve(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, or NAME.TAG of shipped weights.")],
+    corpus: Corpora,
+    noise: Annotated[
+        list[str], typer.Option(metavar="NAME=ROOT", help="Noise whose types training may know; its test recordings.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of noise_curve.csv, .png, .md and the predictions.")],
+    other_noise: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=ROOT", help="Noise of types that no training had.")
+    ] = None,
+    babble: Annotated[
+        list[str] | None, typer.Option(metavar="CORPUS=ROOT", help="Speech to sum babble from, never trained on.")
+    ] = None,
+    denoise: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Judge the first model behind this denoiser, too.")
+    ] = None,
+    against: Annotated[str | None, typer.Option(metavar="MODEL", help="Pair with this one; the first.")] = None,
+    snr: Annotated[list[float] | None, typer.Option(metavar="DB", help="Ratios; 20 10 5 0 -5.")] = None,
+) -> None:
+    """Judge models under noise of falling ratio, of known types and of others."""
+    options = [_roots(corpus), _roots(noise, "--noise")]
+    others = {
+        "other_noise": _roots(other_noise or [], "--other-noise"),
+        "babble": _roots(babble or [], "--babble"),
+        "denoise": denoise or [],
+        "against": against,
+    }
+    _import_keras()
+    from serzoo.evaluation.noise_curve import SNRS_DB
+    from serzoo.evaluation.noise_curve import noise_curve as measure
+    from serzoo.evaluation.noise_report import markdown_of
+
+    print(markdown_of(measure(runs, *options, out, snrs_db=snr or SNRS_DB, **others)), end="")
+    print(f"Report: {out}")
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Name, NAME.TAG, run folder or .keras file.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the export; of a SavedModel, of its versions.")],
+    format: Annotated[ExportFormat, typer.Option(help="Form of the export.")] = ExportFormat.savedmodel,
+    quantize: Annotated[
+        Rounding | None, typer.Option(help="LiteRT: rounding of the weights; float32 without it.")
+    ] = None,
+    clip: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="LiteRT: length of a clip; 3 s.")
+    ] = None,
+    window: Annotated[
+        float | None, typer.Option(min=0.1, metavar="SECONDS", help="SavedModel: length of a segment; 3 s.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(min=0.01, metavar="SECONDS", help="SavedModel: time between segments; 1 s.")
+    ] = None,
+    serving_kit: Annotated[
+        bool, typer.Option("--serving-kit", help="SavedModel: also write what TensorFlow Serving needs to start.")
+    ] = False,
+) -> None:
+    """Write a model for TensorFlow Serving, ONNX Runtime or LiteRT, and prove that it answers alike."""
+    given = {"quantize": quantize and quantize.value, "clip": clip, "window": window, "hop": hop}
+    known = {"savedmodel": ("window", "hop"), "litert": ("quantize", "clip")}.get(format.value, ())
+    for name, value in given.items():
+        if value is not None and name not in known:
+            raise typer.BadParameter(f"is not for --format {format.value}.", param_hint=f"--{name}")
+    if serving_kit and format != ExportFormat.savedmodel:
+        raise typer.BadParameter(f"is not for --format {format.value}.", param_hint="--serving-kit")
+    options = {name if name == "quantize" else f"{name}_s": given[name] for name in known if given[name] is not None}
+    if serving_kit:
+        options["serving_kit"] = True
+    _import_keras()
+    import serzoo
+    from serzoo.export import write
+
+    with contextlib.redirect_stdout(sys.stderr):
+        report = write(serzoo.load(model), out, format.value, **options)
+    print(report)
 
 
 @app.command()
@@ -332,16 +532,31 @@ def _streams(streams: list[str], targets: list[str]) -> dict[str, dict[str, str]
     return {name: _roots(items) for name, items in of_stream.items()}
 
 
-def _roots(items: list[str]) -> dict[str, str]:
+def _open_model(source: str, denoise: str | None = None) -> Any:
+    """A model by its name or file, or an export of one, which holds its denoiser."""
+    import serzoo
+    from serzoo.export import is_export, open_export
+
+    if not is_export(source):
+        return serzoo.load(source, denoise=denoise)
+    if denoise is not None:
+        raise ConfigError(f"--denoise is not for exports: {source} hears as it was exported. Received: {denoise}.")
+    return open_export(source)
+
+
+def _roots(items: list[str], option: str = "--corpus") -> dict[str, str]:
     roots: dict[str, str] = {}
+    example = "esc10=data/ESC-10" if option.endswith("noise") else "ravdess=data/RAVDESS"
     for item in items:
         name, equals, root = item.partition("=")
         if not equals or not name or not root:
-            raise ConfigError(f"--corpus takes NAME=ROOT, such as ravdess=data/RAVDESS. Received: {item!r}.")
+            raise ConfigError(f"{option} takes NAME=ROOT, such as {example}. Received: {item!r}.")
         if name in roots:
-            raise ConfigError(f"--corpus takes each corpus once. Received twice: {name!r}.")
-        if not Path(root).is_dir():
-            raise MissingFileError(f"--corpus {name} needs a folder that exists. Received: {root!r}.")
+            raise ConfigError(f"{option} takes each corpus once. Received twice: {name!r}.")
+        is_table = name.partition(":")[0] == "table"
+        if not Path(root).is_dir() and not (is_table and Path(root).is_file()):
+            kind = "table file or folder" if is_table else "folder"
+            raise MissingFileError(f"{option} {name} needs a {kind} that exists. Received: {root!r}.")
         roots[name] = root
     return roots
 

@@ -225,7 +225,8 @@ def _shown(value: Any) -> str:
 
 
 def _as_dict(entry: Any) -> dict[str, Any]:
-    return to_dict(entry) if isinstance(entry, BaseModel) else _lists(dict(entry))
+    # what was never said, such as a field that older entries lack, is not written either
+    return _lists(entry.model_dump(exclude_unset=True) if isinstance(entry, BaseModel) else dict(entry))
 
 
 def _lists(value: Any) -> Any:

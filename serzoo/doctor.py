@@ -7,12 +7,9 @@ import platform
 import sys
 from importlib import metadata
 
-from serzoo import config, registry
+from serzoo import config, registry, versions
 from serzoo.errors import SerzooError
 
-PYTHONS = ((3, 10), (3, 13))
-TENSORFLOWS = ((2, 17), (2, 21))
-OLDEST_KERAS = (3, 8)
 PACKAGES = ("numpy", "pandas", "librosa", "soundfile", "soxr", "pydantic", "typer")
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 
@@ -34,8 +31,9 @@ def examine() -> tuple[list[list[str]], list[str]]:
 def _examine_versions(facts: list, problems: list) -> None:
     facts += [["serzoo", _version("serzoo") or "not installed, run from its folder"]]
     facts += [["Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"]]
-    if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
-        problems.append(f"Python {platform.python_version()} is outside the tested range 3.10 to 3.13.")
+    if not versions.PYTHONS[0] <= sys.version_info[:2] <= versions.PYTHONS[1]:
+        tested = versions.span(versions.PYTHONS)
+        problems.append(f"Python {platform.python_version()} is outside the tested range {tested}.")
     for package in PACKAGES:
         facts.append([package, _version(package) or "missing"])
         if not _version(package):
@@ -45,10 +43,11 @@ def _examine_versions(facts: list, problems: list) -> None:
 def _examine_backend(facts: list, problems: list) -> None:
     tensorflow, keras = (_version(name) for name in ("tensorflow", "keras"))
     tensorflow = tensorflow or _version("tensorflow-cpu") or _version("tf-nightly")
-    if keras and _numbers(keras) < OLDEST_KERAS:
-        problems.append(f"Keras {keras} is too old: serzoo needs 3.8 or newer. python -m pip install -U keras.")
-    if tensorflow and not TENSORFLOWS[0] <= _numbers(tensorflow) <= TENSORFLOWS[1]:
-        problems.append(f"TensorFlow {tensorflow} is outside the tested range 2.17 to 2.21.")
+    if keras and (problem := versions.keras_problem(keras)):
+        problems.append(problem)
+    if tensorflow and not versions.TENSORFLOWS[0] <= versions.numbers(tensorflow) <= versions.TENSORFLOWS[1]:
+        tested = versions.span(versions.TENSORFLOWS)
+        problems.append(f"TensorFlow {tensorflow} is outside the tested range {tested}.")
     if os.environ.get("TF_USE_LEGACY_KERAS", "0") not in ("", "0", "false", "False"):
         problems.append("TF_USE_LEGACY_KERAS is set, which gives Keras 2 to TensorFlow: unset it.")
     try:
@@ -80,6 +79,12 @@ def _examine_decoder(facts: list, problems: list) -> None:
         return
     known = soundfile.available_formats()
     facts.append(["decoder", f"{soundfile.__libsndfile_version__}: {', '.join(f for f in FORMATS if f in known)}"])
+    if tensorflow_io := _version("tensorflow-io"):
+        from serzoo import decoding
+
+        native = f"tensorflow-io {tensorflow_io} for FLAC, OGG and MP3 at 16 kHz"
+        facts.append(["decoder in training", native if decoding.available() else "libsndfile"])
+        problems += filter(None, [decoding.problem()])
     for missing in (f for f in FORMATS if f not in known):
         problems.append(f"This libsndfile cannot read {missing}: python -m pip install -U soundfile.")
 
@@ -108,11 +113,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _numbers(version: str) -> tuple[int, int]:
-    major, minor = version.split(".")[:2]
-    return int(major), int(minor)
 
 
 def _one_line(error: object) -> str:

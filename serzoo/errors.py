@@ -48,6 +48,23 @@ class ExportError(SerzooError, RuntimeError):
     """An export that would not answer as the model does."""
 
 
+class VersionError(SerzooError, ImportError):
+    """A library that is too old for serzoo."""
+
+
+class ServingError(SerzooError, RuntimeError):
+    """A server that cannot be reached, refuses a request or does not answer in time.
+
+    Args:
+        message: what happened.
+        code: its gRPC status, such as ``"UNAVAILABLE"`` or ``"DEADLINE_EXCEEDED"``.
+    """
+
+    def __init__(self, message: str, code: str = "UNKNOWN"):
+        super().__init__(message)
+        self.code = code
+
+
 def unknown_name(kind: str, name: str, allowed: Iterable[str], see: str | None = None) -> UnknownNameError:
     """Build the error for a name that does not exist, with the nearest ones that do.
 

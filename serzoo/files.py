@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+RECORDINGS = "recordings.csv.gz"  # of a run: what it trained on, validated on and tested, by its samples
+
 
 def replace_file(path: str | os.PathLike, data: bytes) -> None:
     """Write a file aside and rename it, so that no reader ever sees half of it.
@@ -53,14 +55,20 @@ def to_json(value: Any) -> bytes:
         >>> to_json({"ci_low": float("nan")})
         b'{\n  "ci_low": null\n}\n'
     """
-    return (json.dumps(_without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _without_nan(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
+    """Copy nested dicts and lists with what JSON has: text keys, and ``None`` in the place of NaN and infinity.
+
+    Example:
+        >>> json_ready({1: (0.5, float("nan"))})
+        {'1': [0.5, None]}
+    """
     if isinstance(value, dict):
-        return {str(key): _without_nan(item) for key, item in value.items()}
+        return {str(key): json_ready(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [json_ready(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -1,4 +1,4 @@
-r"""Figures of a classifier, from confusion matrices.
+r"""Figures of a classifier, from confusion matrices, and of continuous answers, from values.
 
 Conventions: a confusion matrix :math:`N` has the shape ``(..., classes, classes)``, rows are the truth, columns the
 prediction. Any leading axes are batch axes, so that ten thousand resamples cost one call. Figures are fractions in
@@ -6,6 +6,8 @@ prediction. Any leading axes are batch axes, so that ten thousand resamples cost
 
 UA is the unweighted accuracy, which others call UAR, unweighted average recall or balanced accuracy. WA is the
 weighted accuracy, the share of right answers. The treatment of absent classes is scikit-learn's throughout.
+
+CCC, PCC, MAE and RMSE take true and predicted values of the shape ``(..., examples)`` and agree with audmetric.
 """
 
 from collections.abc import Sequence
@@ -140,6 +142,129 @@ def recalls(confusion: np.ndarray) -> np.ndarray:
     """
     counts = _checked(confusion)
     return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
+
+
+def ccc(truth: Sequence, predicted: Sequence) -> np.ndarray:
+    r"""Concordance correlation coefficient: correlation that a shift or another scale lowers.
+
+    .. math:: \mathrm{CCC} = \frac{2 s_{xy}}{s_x^2 + s_y^2 + (\bar x - \bar y)^2}
+
+    with variances over all examples, not one less.
+
+    Args:
+        truth: true values, shape ``(..., examples)``.
+        predicted: predicted values, the same shape.
+
+    Returns:
+        From -1 to 1, shape ``(...)``; NaN for fewer than two examples, or where all values are the same one.
+
+    Raises:
+        ValueError: if the shapes differ or a value is missing.
+
+    Example:
+        >>> float(ccc([0, 1, 2], [1, 2, 3]))
+        0.5714285714285714
+
+    Reference:
+        Lin (1989), A concordance correlation coefficient to evaluate reproducibility. https://doi.org/10.2307/2532051
+    """
+    x, y = _checked_values(truth, predicted)
+    (dx, dy), shift = _centred(x, y), _mean(x) - _mean(y)
+    return _from_two(x, 2 * _mean(dx * dy), _mean(dx * dx) + _mean(dy * dy) + shift**2)
+
+
+def pcc(truth: Sequence, predicted: Sequence) -> np.ndarray:
+    r"""Pearson's correlation coefficient.
+
+    .. math:: \mathrm{PCC} = \frac{s_{xy}}{s_x s_y}
+
+    Args:
+        truth: true values, shape ``(..., examples)``.
+        predicted: predicted values, the same shape.
+
+    Returns:
+        From -1 to 1, shape ``(...)``; NaN for fewer than two examples, or where either side is constant.
+
+    Raises:
+        ValueError: if the shapes differ or a value is missing.
+
+    Example:
+        >>> float(pcc([0, 1, 2], [1, 2, 3]))
+        1.0
+    """
+    x, y = _checked_values(truth, predicted)
+    dx, dy = _centred(x, y)
+    return _from_two(x, _mean(dx * dy), np.sqrt(_mean(dx * dx)) * np.sqrt(_mean(dy * dy)))
+
+
+def mae(truth: Sequence, predicted: Sequence) -> np.ndarray:
+    """Mean absolute error, in the unit of the values.
+
+    Args:
+        truth: true values, shape ``(..., examples)``.
+        predicted: predicted values, the same shape.
+
+    Returns:
+        0 or more, shape ``(...)``; NaN for no examples.
+
+    Raises:
+        ValueError: if the shapes differ or a value is missing.
+
+    Example:
+        >>> float(mae([0, 1, 2], [1, 1, 4]))
+        1.0
+    """
+    x, y = _checked_values(truth, predicted)
+    return _mean(np.abs(x - y))
+
+
+def rmse(truth: Sequence, predicted: Sequence) -> np.ndarray:
+    """Root mean square error, in the unit of the values.
+
+    Args:
+        truth: true values, shape ``(..., examples)``.
+        predicted: predicted values, the same shape.
+
+    Returns:
+        0 or more, shape ``(...)``; NaN for no examples.
+
+    Raises:
+        ValueError: if the shapes differ or a value is missing.
+
+    Example:
+        >>> float(rmse([0, 1], [1, 1]))
+        0.7071067811865476
+    """
+    x, y = _checked_values(truth, predicted)
+    return np.sqrt(_mean((x - y) ** 2))
+
+
+def _checked_values(truth: Sequence, predicted: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    if x.shape != y.shape or x.ndim < 1:
+        raise ValueError(f"truth and predicted must have the same shape. Received: {x.shape} and {y.shape}.")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        missing = int((~np.isfinite(x)).sum()), int((~np.isfinite(y)).sum())
+        raise ValueError(
+            f"No value may be missing or infinite. Received such: {missing[0]} true, {missing[1]} predicted."
+        )
+    return x, y
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return _ratio(values.sum(axis=-1), np.float64(values.shape[-1]))
+
+
+def _centred(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # A constant is centred to zeros exactly, where its mean may be off by a rounding error.
+    return tuple(
+        np.where(np.ptp(v, axis=-1, keepdims=True) > 0, v - _mean(v)[..., None], 0.0) if v.shape[-1] else v
+        for v in (x, y)
+    )
+
+
+def _from_two(x: np.ndarray, numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    return _ratio(numerator, denominator if x.shape[-1] > 1 else 0 * denominator)
 
 
 def _checked(confusion: np.ndarray) -> np.ndarray:

@@ -14,17 +14,17 @@ import keras
 import numpy as np
 import pandas as pd
 
-from serzoo import audio
+from serzoo import audio, decoding, noises, scales
 from serzoo.errors import CorpusError
 from serzoo.models.classifier import padded
-from serzoo.plan import plan_epoch
+from serzoo.plan import AUGMENTATION, plan_epoch
 
 CACHE_BYTES = 2 * 2**30
 NUM_WORKERS = 4
 
 
 class Clips:
-    """The waveforms of a table, decoded when asked for and kept as long as the cache has room.
+    """The waveforms of a table, decoded when asked for and kept as long as the cache has room; equal rows share one.
 
     Args:
         table: rows with ``corpus``, ``file``, ``start`` and ``end`` (seconds, NaN for a whole file).
@@ -35,9 +35,10 @@ class Clips:
     def __init__(self, table: pd.DataFrame, roots: Mapping[str, str | Path], cache_bytes: int = CACHE_BYTES):
         if missing := sorted(set(table["corpus"]) - set(roots)):
             raise CorpusError(f"No root folder was given for: {', '.join(missing)}. Received: {', '.join(roots)}.")
-        self._keys = list(zip(table["corpus"], table["file"], table["start"], table["end"], strict=True))
+        times = ([None if np.isnan(time) else time for time in table[name]] for name in ("start", "end"))
+        self._keys = list(zip(table["corpus"], table["file"], *times, strict=True))
         self._roots = {corpus: Path(root) for corpus, root in roots.items()}
-        self._cache: dict[int, np.ndarray] = {}
+        self._cache: dict[tuple, np.ndarray] = {}
         self._room, self._lock = cache_bytes, Lock()
 
     def __len__(self) -> int:
@@ -45,19 +46,29 @@ class Clips:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Waveform of one row, ``(samples,)`` float32 at 16 kHz."""
-        if (clip := self._cache.get(index)) is None:
+        if (clip := self._cache.get(self._keys[index])) is None:
             corpus, file, start, end = self._keys[index]
-            times = {"start_s": None if np.isnan(start) else start, "end_s": None if np.isnan(end) else end}
-            clip = audio.read(self._roots[corpus] / file, **times)
-            with self._lock:  # two threads may have decoded the same clip
-                if index not in self._cache and clip.nbytes <= self._room:
-                    self._room -= clip.nbytes
-                    self._cache[index] = clip
+            clip = audio.read(self._roots[corpus] / file, start_s=start, end_s=end)
+            self.keep(index, clip)
         return clip
+
+    def source(self, index: int) -> decoding.Source | None:
+        """How tensorflow-io gets the clip of one row; None if it is decoded already, or can only be read from here."""
+        if self._keys[index] in self._cache:
+            return None
+        corpus, file, *times = self._keys[index]
+        return decoding.source(self._roots[corpus] / file, *times)
+
+    def keep(self, index: int, clip: np.ndarray) -> None:
+        """Put a clip that was decoded elsewhere into the cache, as long as that has room."""
+        with self._lock:  # two threads may have decoded the same clip
+            if (key := self._keys[index]) not in self._cache and clip.nbytes <= self._room:
+                self._room -= clip.nbytes
+                self._cache[key] = clip
 
 
 def labels(table: pd.DataFrame, heads: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
-    """One-hot labels of each task; a missing label is a row of zeros.
+    """One-hot labels of each task, or shares of the ends of its scale; a missing label is a row of zeros.
 
     Args:
         table: rows with one column for each task.
@@ -65,11 +76,17 @@ def labels(table: pd.DataFrame, heads: Mapping[str, Sequence[str]]) -> dict[str,
 
     Returns:
         ``{task: (rows, classes)}`` float32.
+
+    Raises:
+        CorpusError: if a value lies outside its scale.
     """
-    return {
-        task: (table[task].to_numpy(object)[:, None] == np.array(classes, object)[None]).astype("float32")
-        for task, classes in heads.items()
-    }
+    targets = {}
+    for task, classes in heads.items():
+        if scale := scales.scale_of(classes):
+            targets[task] = scales.encode(table[task], scale, f"The labels {task}")
+        else:
+            targets[task] = (table[task].to_numpy(object)[:, None] == np.array(classes, object)[None]).astype("float32")
+    return targets
 
 
 def cropped(clip: np.ndarray, crop: float, crop_s: float) -> np.ndarray:
@@ -92,18 +109,20 @@ class ArrayFeed(keras.utils.PyDataset):
         config: the model's config.
         seed: seed of the run.
         epoch: first epoch.
+        noise: recorded noise to mix in, :class:`serzoo.noises.Noises`; None for none.
     """
 
-    def __init__(self, clips, targets, config, seed: int, epoch: int = 0, **kwargs):
+    def __init__(self, clips, targets, config, seed: int, epoch: int = 0, noise=None, **kwargs):
         super().__init__(**kwargs)
         self._clips, self._targets, self._config = clips, targets, config
-        self._seed = seed
+        self._seed, self._noise = seed, noise
         self.draw(epoch)
 
     def draw(self, epoch: int) -> None:
         """Turn to an epoch."""
         self._epoch = epoch
-        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config)
+        kinds = None if self._noise is None else self._noise.targets
+        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config, kinds)
 
     def __len__(self) -> int:
         return len(self._plan["index"]) // self._config.training.batch_size
@@ -113,15 +132,22 @@ class ArrayFeed(keras.utils.PyDataset):
         rows = {key: values[step * size : (step + 1) * size] for key, values in self._plan.items()}
         crop_s = self._config.augmentation.crop_s
         clips = [cropped(self._clips[i], u, crop_s) for i, u in zip(rows["index"], rows["crop"], strict=True)]
-        return _as_fit_takes_it(padded(clips), rows)
+        batch = padded(clips)
+        if self._noise is not None:
+            drawn = zip(rows["noise_index"], rows["noise_crop"], strict=True)
+            added = padded([noises.stretch(self._noise[i], u, crop_s) for i, u in drawn])
+            batch |= {"noise": added["waveform"], "noise_num_samples": added["num_samples"]}
+        return _as_fit_takes_it(batch, rows)
 
     def on_epoch_end(self):
         """Draw the next epoch; Keras calls this."""
         self.draw(self._epoch + 1)
 
 
-def dataset(clips, targets, config, seed: int, epoch: int = 0):
+def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None):
     """Training batches by tf.data: decoded in parallel, cached by the clips, padded, prefetched, epoch after epoch.
+
+    Files are decoded inside the graph where tensorflow-io can (:mod:`serzoo.decoding`), by soundfile otherwise.
 
     Args:
         clips: as of :class:`ArrayFeed`.
@@ -129,6 +155,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
         config: the model's config.
         seed: seed of the run.
         epoch: first epoch.
+        noise: as of :class:`ArrayFeed`.
 
     Returns:
         Endless ``tf.data.Dataset`` of (inputs, labels, sample weights), each a dict of tensors.
@@ -136,20 +163,36 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
     import tensorflow as tf
 
     size, crop_s = config.training.batch_size, config.augmentation.crop_s
+    kinds = None if noise is None else noise.targets
+    in_graph = hasattr(clips, "source") and decoding.available()
 
     def plan(number):
-        drawn = plan_epoch(targets, int(number), seed, config)
+        drawn = plan_epoch(targets, int(number), seed, config, kinds)
         return [drawn[key] for key in keys]
 
+    def cut(clip, crop):
+        return np.ascontiguousarray(cropped(clip, float(crop), crop_s))
+
     def read(index, crop):
-        return np.ascontiguousarray(cropped(clips[int(index)], float(crop), crop_s))
+        return cut(clips[int(index)], crop)
 
     def with_waveform(row):
-        waveform = tf.numpy_function(read, [row["index"], row["crop"]], tf.float32)
+        if in_graph:
+            waveform = decoding.waveform(clips, row["index"], row["crop"], cut)
+        else:
+            waveform = tf.numpy_function(read, [row["index"], row["crop"]], tf.float32)
         waveform.set_shape([None])
         return row | {"waveform": waveform, "num_samples": tf.shape(waveform)[0]}
 
-    first = plan_epoch(targets, epoch, seed, config)
+    def read_noise(index, place):
+        return np.ascontiguousarray(noises.stretch(noise[int(index)], float(place), crop_s))
+
+    def with_noise(row):
+        added = tf.numpy_function(read_noise, [row["noise_index"], row["noise_crop"]], tf.float32)
+        added.set_shape([None])
+        return row | {"noise": added, "noise_num_samples": tf.shape(added)[0]}
+
+    first = plan_epoch(targets, epoch, seed, config, kinds)
     keys = list(first)
 
     def epoch_rows(number):
@@ -159,6 +202,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
         return tf.data.Dataset.from_tensor_slices(dict(zip(keys, drawn, strict=True)))
 
     rows = tf.data.Dataset.range(epoch, 2**31).flat_map(epoch_rows).map(with_waveform, tf.data.AUTOTUNE)
+    rows = rows if noise is None else rows.map(with_noise, tf.data.AUTOTUNE)
     batches = rows.padded_batch(size, drop_remainder=True)
     return batches.map(lambda row: _as_fit_takes_it(row, row)).prefetch(4)
 
@@ -166,7 +210,10 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0):
 def _as_fit_takes_it(audio_batch: Mapping, rows: Mapping) -> tuple[dict, dict, dict]:
     """Sort the columns of a batch into inputs, labels and sample weights."""
     inputs = {"waveform": audio_batch["waveform"], "num_samples": audio_batch["num_samples"]}
-    inputs |= {"partner": rows["partner"], "weight": rows["weight"]}
+    inputs |= {key: rows[key] for key in ("partner", "weight", AUGMENTATION) if key in rows}
+    if "snr_db" in rows:
+        inputs |= {"noise": audio_batch["noise"], "noise_num_samples": audio_batch["noise_num_samples"]}
+        inputs |= {"snr_db": rows["snr_db"], "noise_class": rows["noise_class"]}
     answers, weights = (
         {key.removeprefix(prefix): rows[key] for key in rows if key.startswith(prefix)}
         for prefix in ("labels/", "weights/")
@@ -204,12 +251,22 @@ def predict(model, clips, batch_size: int = 32) -> dict[str, np.ndarray]:
         batch_size: clips in a batch.
 
     Returns:
-        ``{task: (clips, classes)}`` float32, in the order of the clips.
+        ``{task: (clips, classes)}`` float32, in the order of the clips; of a task that is answered by segment ``(clips,
+        segments, classes)``, zero beyond the last segment of a clip.
     """
-    answers = {task: np.zeros((len(clips), len(classes)), "float32") for task, classes in model.heads.items()}
+    told: dict[str, list] = {task: [] for task in model.heads}
     for indices, inputs in evaluation_batches(clips, batch_size):
         for task, values in model.predict_on_batch(inputs).items():
-            answers[task][indices] = values
+            told[task].append((indices, values))
+    return {task: _joined(parts, len(clips), len(model.heads[task])) for task, parts in told.items()}
+
+
+def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]], num_clips: int, num_classes: int) -> np.ndarray:
+    """Put the answers of batches, with the indices of their clips, into one array."""
+    longest = np.max([values.shape[1:-1] for _, values in parts], axis=0).astype(int) if parts else ()
+    answers = np.zeros((num_clips, *longest, num_classes), "float32")
+    for indices, values in parts:
+        answers[(indices, *map(slice, values.shape[1:-1]))] = values
     return answers
 
 

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+AUGMENTATION = "augmentation"  # the label of what a clip went through, and the plan's column of it
+
 
 def num_steps(num_clips: int, training) -> int:
     """Batches in an epoch: those that the config asks for, else enough for each clip once."""
     return training.steps_per_epoch or -(-num_clips // training.batch_size)
 
 
-def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, config) -> dict:
+def plan_epoch(
+    targets: Mapping[str, np.ndarray], epoch: int, seed: int, config, noises: np.ndarray | None = None
+) -> dict:
     """Draw one epoch of training.
 
     Every batch has a fixed number of places for each stream, in the order of the config, and clips are mixed with
@@ -26,11 +30,14 @@ def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, config)
         epoch: number of the epoch; the same seed and epoch give the same plan.
         seed: seed of the run.
         config: the model's config: ``training``, ``augmentation`` and ``streams`` count.
+        noises: one-hot classes of the noise recordings, ``(recordings, classes)``, the last two of them clean speech
+            and noise alone; None for no recorded noise.
 
     Returns:
         Arrays with one row for each place, ``steps * batch_size`` of them: ``index`` of the clip, ``crop`` in [0, 1),
         ``partner`` (place in its batch) and ``weight`` of the mix, and for each head and objective of the config
-        ``labels/NAME`` (soft) and ``weights/NAME`` (0 where the label is missing).
+        ``labels/NAME`` (soft) and ``weights/NAME`` (0 where the label is missing). With ``noises`` also those of
+        :func:`plan_noise`; where the types of augmentation are told apart, ``augmentation``, the number of the type.
     """
     rng = np.random.default_rng([seed, epoch])
     training, augmentation = config.training, config.augmentation
@@ -52,13 +59,29 @@ def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, config)
     ).astype("int32")
     weight = np.ones(places, "float32")
     mixed = rng.random(places) < augmentation.mixup_probability
+    if types := augmentation_types(config):
+        # by itself, as the noise below
+        kind = np.random.default_rng([seed, epoch, 2]).integers(len(types), size=places).astype("int32")
+        mixed = kind == types.index("mixup") if "mixup" in types else np.zeros(places, bool)
     if mixed.any():
         weights = rng.beta(augmentation.mixup_alpha, augmentation.mixup_alpha, places)
         weight[mixed] = weights[mixed]
 
     plan = {"index": index.astype("int32"), "crop": crop, "partner": partner, "weight": weight}
     neighbour = index[partner + np.arange(places) // size * size]
+    # the noise draws by itself: with or without it, the same clips come in the same order
+    noise = {} if noises is None else plan_noise(noises, places, epoch, seed, augmentation)
+    heard = noise["snr_db"] > -np.inf if noise else np.ones(places, bool)
     for name, label in config.labels.items():
+        if label == AUGMENTATION:
+            plan[AUGMENTATION] = kind
+            plan[f"labels/{name}"] = np.eye(len(types), dtype="float32")[kind]
+            plan[f"weights/{name}"] = heard.astype("float32")
+            continue
+        if label == "noise" and noise:
+            plan[f"labels/{name}"] = np.eye(noises.shape[1], dtype="float32")[noise["noise_class"]]
+            plan[f"weights/{name}"] = np.ones(places, "float32")
+            continue
         if label is None:  # what the network puts out is the loss itself
             plan[f"labels/{name}"], plan[f"weights/{name}"] = (
                 np.zeros((places, 1), "float32"),
@@ -69,8 +92,65 @@ def plan_epoch(targets: Mapping[str, np.ndarray], epoch: int, seed: int, config)
         plan[f"labels/{name}"] = weight[:, None] * values[index] + (1 - weight[:, None]) * values[neighbour]
         # of a mix, what is missing on either side is missing
         known = values.any(axis=1)
-        plan[f"weights/{name}"] = (known[index] & (known[neighbour] | (weight == 1))).astype("float32")
-    return plan
+        plan[f"weights/{name}"] = (heard & known[index] & (known[neighbour] | (weight == 1))).astype("float32")
+    return plan | noise
+
+
+def augmentation_types(config) -> list[str]:
+    """Name the types of augmentation that a model learns to tell apart: of each clip one is drawn, all equally often.
+
+    Args:
+        config: the model's config: an objective has the label ``augmentation``, or there are no types.
+
+    Returns:
+        ``"none"`` and what the section ``augmentation`` does to a waveform and can be told: ``"speed"``, ``"mixup"``
+        and ``"noise"``.
+
+    Example:
+        >>> from serzoo import config
+        >>> augmentation_types(config.load("mtl_aug")), augmentation_types(config.load("cnn_ablstm"))
+        (['none', 'speed', 'mixup', 'noise'], [])
+    """
+    if AUGMENTATION not in config.labels.values():
+        return []
+    section = config.augmentation
+    used = {
+        "speed": tuple(section.speed) != (1.0, 1.0),
+        "mixup": section.mixup_probability > 0,
+        "noise": section.noise_probability > 0,
+    }
+    return ["none", *(name for name, is_used in used.items() if is_used)]
+
+
+def plan_noise(noises: np.ndarray, places: int, epoch: int, seed: int, augmentation) -> dict[str, np.ndarray]:
+    """Draw the noise of each place: the types equally often, the ratios in dB uniformly.
+
+    Args:
+        noises: as of :func:`plan_epoch`.
+        places: number of places.
+        epoch: number of the epoch.
+        seed: seed of the run.
+        augmentation: the section of the config: ``noise_probability``, ``noise_alone_probability``, ``noise_snr_db``.
+
+    Returns:
+        Arrays with one row for each place: ``noise_index`` of the recording, ``noise_crop`` in [0, 1), ``snr_db``
+        (infinity: no noise; minus infinity: noise alone, where nothing but the noise has a label) and ``noise_class``.
+    """
+    rng = np.random.default_rng([seed, epoch, 1])
+    index = _draw(rng, len(noises), noises, places)
+    crop, chance = rng.random(places).astype("float32"), rng.random(places)
+    snr_db = rng.uniform(*augmentation.noise_snr_db, places).astype("float32")
+    clean_class, alone_class = noises.shape[1] - 2, noises.shape[1] - 1
+    alone = chance < augmentation.noise_alone_probability
+    clean = ~alone & (rng.random(places) >= augmentation.noise_probability)
+    classes = np.select([alone, clean], [alone_class, clean_class], noises[index].argmax(axis=1))
+    snr_db[alone], snr_db[clean] = -np.inf, np.inf
+    return {
+        "noise_index": index.astype("int32"),
+        "noise_crop": crop,
+        "snr_db": snr_db,
+        "noise_class": classes.astype("int32"),
+    }
 
 
 def places_of(streams: Mapping[str, float], batch_size: int) -> dict[str, int]:

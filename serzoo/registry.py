@@ -13,12 +13,20 @@ from serzoo import yaml_text
 from serzoo.errors import ConfigError, MissingFileError, unknown_name
 
 BUILDERS: dict[str, str] = {
+    "asp_mtl_cascade": "serzoo.models.asp_mtl_cascade:build",
+    "asp_mtl_gender": "serzoo.models.asp_mtl_gender:build",
+    "asp_mtl_noise": "serzoo.models.asp_mtl_noise:build",
+    "aae_mtl": "serzoo.models.aae_mtl:build",
     "acrnn": "serzoo.models.acrnn:build",
     "acrnn_small": "serzoo.models.acrnn:build",
+    "bert_mtl": "serzoo.models.bert_mtl:build",
+    "bidann": "serzoo.models.bidann:build",
     "cnn_ablstm": "serzoo.models.cnn_ablstm:build",
     "cnn_ablstm_mtl": "serzoo.models.cnn_ablstm:build",
     "cnn_lstm": "serzoo.models.cnn_lstm:build",
     "cnn_lstm_mtl": "serzoo.models.cnn_lstm:build",
+    "dstl": "serzoo.models.dstl:build",
+    "mtl_aug": "serzoo.models.mtl_aug:build",
 }
 
 
@@ -45,8 +53,8 @@ def list_models(pattern: str = "*", *, pretrained: bool = False, licence: str | 
         Sorted names.
 
     Example:
-        >>> list_models("*_mtl")
-        ['cnn_ablstm_mtl']
+        >>> list_models("cnn_*_mtl")
+        ['cnn_ablstm_mtl', 'cnn_lstm_mtl']
     """
     found = []
     for name in names():
@@ -102,6 +110,18 @@ def training_graph(name: str) -> Callable | None:
         UnknownNameError: if no model has this name.
     """
     return getattr(importlib.import_module(builder(name).__module__), "training_graph", None)
+
+
+def layer_depths(name: str) -> Callable | None:
+    """Import what tells how deep the layers of a model lie: the function ``layer_depths`` beside its builder, or None.
+
+    Args:
+        name: registered name, without a tag.
+
+    Raises:
+        UnknownNameError: if no model has this name.
+    """
+    return getattr(importlib.import_module(builder(name).__module__), "layer_depths", None)
 
 
 def check_name(name: str) -> str:

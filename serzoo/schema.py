@@ -111,10 +111,17 @@ class Frontend(Section):
 
 
 class Head(Section):
-    """One task: its share in the loss."""
+    """One task: its share in the loss. With a ``scale``, from the lowest to the highest value, it is continuous."""
 
     loss_weight: NonNegativeFloat
-    label_smoothing: Fraction
+    label_smoothing: Fraction = Field(0.0, description="a float from 0 to 1")
+    scale: Range | None = Field(None, description="a pair [low, high] of floats with low < high, or null")
+
+    @model_validator(mode="after")
+    def _check(self) -> "Head":
+        if self.scale is not None and (not self.scale[0] < self.scale[1] or self.label_smoothing):
+            raise ValueError(f"needs a scale that rises, and no label_smoothing: {self.scale}, {self.label_smoothing}")
+        return self
 
 
 class Objective(Section):
@@ -133,6 +140,8 @@ class Augmentation(Section):
     speed: PositiveRange
     noise_snr_db: Range
     noise_probability: Fraction
+    # With recorded noise, the two above are of it, and so is the share of clips in which nobody speaks at all.
+    noise_alone_probability: Fraction = Field(0.0, description="a float from 0 to 1")
     mixup_alpha: PositiveFloat
     mixup_probability: Fraction
     num_time_masks: NonNegativeInt
@@ -157,6 +166,19 @@ class Training(Section):
         "auto", "float32", "mixed_bfloat16", "mixed_float16"
     )
     keep: Literal["last", "best"] = _one_of("last", "best")
+    # Of a model with blocks: a block learns at so much of the rate of the one above it.
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="a float above 0, 1 at most")
+
+
+class Pretraining(Section):
+    """The schedule of masked prediction without labels, and the share of steps to hide."""
+
+    epochs: PositiveInt
+    steps_per_epoch: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_epochs: NonNegativeFloat
+    mask_share: Annotated[float, Field(gt=0, lt=1, description="a float between 0 and 1")]
 
 
 class Weights(Section):
@@ -166,6 +188,7 @@ class Weights(Section):
     file: WeightsFile
     sha256: Sha256
     classes: Texts
+    noise: Texts = Field((), description="a list of texts, the classes of the head 'noise' if there is one")
     corpora: dict[str, Texts] = Field(description="a mapping of corpus to the list of its training speakers (quoted)")
     licence: Text
     commercial: bool = Field(description="true or false")
@@ -173,6 +196,7 @@ class Weights(Section):
     fold: Annotated[int, Field(ge=0)] | None = Field(None, description="an int >= 0, or null")
     seed: NonNegativeInt
     epochs: PositiveInt
+    temperature: Annotated[float, Field(gt=0)] | None = Field(None, description="a float > 0, or null")
     command: Text
     serzoo_version: Text
     overrides: dict[str, Any] = Field({}, description="a mapping of dotted keys to values")
@@ -224,6 +248,7 @@ class Config(Section):
     objectives: dict[str, Objective] = Field({}, description="a mapping of names to label and loss_weight")
     streams: dict[str, PositiveFloat] = Field({}, description="a mapping of stream names to their share of a batch")
     augmentation: Augmentation
+    pretraining: Pretraining | None = Field(None, description="a mapping of keys to values, or null")
     training: Training
     weights: Annotated[tuple[Weights, ...], BeforeValidator(_as_tuple)] = Field(description="a list of weights")
     reported: Annotated[tuple[Reported, ...], BeforeValidator(_as_tuple)] = Field(description="a list of figures")

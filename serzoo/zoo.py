@@ -9,18 +9,25 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from serzoo import config as configs
-from serzoo import registry
+from serzoo import registry, scales
+from serzoo.corpora.noise import esc10
 from serzoo.errors import ConfigError, MissingFileError, RunError, WeightsError, unknown_name
 from serzoo.models.classifier import Classifier
+from serzoo.noises import CLEAN, NOISE_ALONE
 
 GENDERS = ("female", "male")
+NOISE = (*sorted(esc10.CLASSES.values()), CLEAN, NOISE_ALONE)
 CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
 FINAL_WEIGHTS = "final.weights.h5"
 DEFAULT = "default"
 
 
 def load(
-    source: str | os.PathLike, *, weights: str | None = DEFAULT, classes: Sequence[str] | None = None
+    source: str | os.PathLike,
+    *,
+    weights: str | None = DEFAULT,
+    classes: Sequence[str] | None = None,
+    denoise: str | None = None,
 ) -> Classifier:
     """Load a model.
 
@@ -30,12 +37,15 @@ def load(
             folder, ``"./NAME"`` is the folder.
         weights: tag of the weights of a registered model; None for fresh ones.
         classes: new emotion classes: their head is fresh, to be fine-tuned, and all else keeps its weights.
+        denoise: put a denoiser before the model, as ``frontend.denoise`` of a config names it, though its weights were
+            trained without; ``model.card["denoise"]`` and every report say so. None takes the model as it is.
 
     Returns:
         A classifier.
 
     Raises:
         UnknownNameError: if no model or weights have this name.
+        ConfigError: if there is no such denoiser.
         WeightsError: if the weights were cut or changed, or are not those of this model.
         MissingFileError: if there is no such file or folder.
         RunError: if the folder is not one of a trained fold.
@@ -49,9 +59,13 @@ def load(
     if text.endswith(".keras") or _is_folder(source):
         if weights != DEFAULT:
             raise WeightsError(f"weights is for registered names; {text} has its own. Received: weights={weights!r}.")
-        model = _open_keras(Path(source)) if text.endswith(".keras") else _open_run(Path(source))
+        if text.endswith(".keras") and denoise is not None:
+            raise WeightsError(f"denoise is for names and runs; {text} is a whole graph. Received: {denoise!r}.")
+        model = _open_keras(Path(source)) if text.endswith(".keras") else _open_run(Path(source), denoise)
     else:
-        model = _open_name(text, weights)
+        model = _open_name(text, weights, denoise)
+    if model.card.get("pretrained"):
+        _warn_once(f"{text}: pre-trained without labels; its heads know nothing before a training starts from it.")
     if model.card.get("commercial") is False:
         _warn_once(f"{text}: weights under {model.licence}, not for commercial use.")
     return model if classes is None else with_classes(model, classes)
@@ -92,15 +106,36 @@ def build(
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{config.name}: model does not fit its builder: {_first_line(error)}") from error
+    if config.frontend.denoise and "denoise" not in {layer.name for layer in model.layers}:
+        raise ConfigError(f"{config.name} has no place for a denoiser. Received: {config.frontend.denoise!r}.")
     model.card = {"model": config.name, **(card or {})}
     return model
 
 
-def heads_of(config, classes: Sequence[str]) -> dict[str, list[str]]:
-    """Class names of every head of a config, given those of the emotion head."""
-    known = {"emotion": list(classes), "gender": list(GENDERS)}
-    if unknown := [task for task in config.heads if task not in known]:
-        raise ConfigError(f"{config.name}: heads must be among {', '.join(known)}. Received: {', '.join(unknown)}.")
+def heads_of(config, classes: Sequence[str], noise: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Class names of every head of a config.
+
+    Args:
+        config: as from :func:`serzoo.config.load`.
+        classes: those of the head ``"emotion"``.
+        noise: those of the head ``"noise"``; by default the types of ESC-10, clean speech and noise alone.
+
+    Raises:
+        ConfigError: if the config has another head.
+    """
+    if "speaker" in config.heads:
+        raise ConfigError(
+            f"{config.name}: a head 'speaker' would meet speakers that it never heard. Tell speakers apart in training "
+            "alone: objectives, with the label speaker, whose classes are the training speakers of the fold."
+        )
+    fixed = {"emotion": list(classes), "gender": list(GENDERS), "noise": list(noise or NOISE)}
+    with_scale = {task: scales.ends(head.scale) for task, head in config.heads.items() if head.scale}
+    known = fixed | {task: with_scale[task] for task in scales.DIMENSIONS if task in with_scale}
+    if unknown := [task for task in config.heads if task not in known or (task in fixed and task in with_scale)]:
+        raise ConfigError(
+            f"{config.name}: heads must be among {', '.join(fixed)}, or with a scale among "
+            f"{', '.join(scales.DIMENSIONS)}. Received: {', '.join(unknown)}."
+        )
     return {task: known[task] for task in config.heads}
 
 
@@ -108,7 +143,7 @@ def with_classes(model: Classifier, classes: Sequence[str]) -> Classifier:
     """Put a new emotion head on a model.
 
     Args:
-        model: a classifier whose layer ``"emotion"`` is a dense one.
+        model: a classifier whose layer ``"emotion"`` has an argument ``units``.
         classes: names of the new classes.
 
     Returns:
@@ -123,9 +158,10 @@ def with_classes(model: Classifier, classes: Sequence[str]) -> Classifier:
     old = model.get_layer("emotion")
     # From the graph, not from a config: what was trained may differ from what the YAML says today.
     head = type(old).from_config({**old.get_config(), "units": len(classes)})
+    reads = old.input if isinstance(old.input, list) else [old.input]
     return Classifier(
         inputs=model.input,
-        outputs={**model.output, "emotion": head(old.input)},
+        outputs={**model.output, "emotion": head(*reads)},
         heads={**model.heads, "emotion": classes},
         sample_rate_hz=model.sample_rate_hz,
         card={**model.card, "tag": None},
@@ -155,12 +191,13 @@ def copy_weights(source: Classifier, target: Classifier) -> None:
             ) from error
 
 
-def open_weights(settings, entry) -> Classifier:
+def open_weights(settings, entry, denoise: str | None = None) -> Classifier:
     """Build a model and fill it with shipped weights, whose sha256 must be the one in the YAML.
 
     Args:
         settings: config of the model.
         entry: one of its ``weights``.
+        denoise: as of :func:`load`.
 
     Returns:
         A classifier.
@@ -180,9 +217,10 @@ def open_weights(settings, entry) -> Classifier:
         "fold": entry.fold,
         "seed": entry.seed,
         "epochs": entry.epochs,
+        "temperature": entry.temperature,
         "corpora": {corpus: list(speakers) for corpus, speakers in entry.corpora.items()},
     }
-    model = build(settings, heads_of(settings, entry.classes), card)
+    model = _build_behind(denoise, settings, heads_of(settings, entry.classes, entry.noise), card)
     load_weights(model, path)
     return model
 
@@ -217,14 +255,21 @@ def _is_folder(source: str | os.PathLike) -> bool:
     return text.partition(".")[0] not in registry.BUILDERS and Path(text).is_dir()
 
 
-def _open_name(text: str, weights: str | None) -> Classifier:
+def _build_behind(denoise: str | None, settings, heads: Mapping[str, Sequence[str]], card: Mapping) -> Classifier:
+    if denoise is not None:
+        settings = configs.override(settings, {"frontend.denoise": denoise}, "denoise")
+        card = {**card, "denoise": denoise}
+    return build(settings, heads, card)
+
+
+def _open_name(text: str, weights: str | None, denoise: str | None) -> Classifier:
     name, _, tag = text.partition(".")
     registry.check_name(name)
     if tag and weights != DEFAULT:
         raise WeightsError(f"Name the weights once: {text!r} has a tag. Received: weights={weights!r}.")
     settings = configs.load(name)
     if weights is None:
-        return build(settings, heads_of(settings, _default_classes(settings)))
+        return _build_behind(denoise, settings, heads_of(settings, _default_classes(settings)), {})
     if not tag and weights == DEFAULT:
         entry = settings.default_weights
     else:
@@ -233,10 +278,10 @@ def _open_name(text: str, weights: str | None) -> Classifier:
             raise unknown_name(f"weights of {name}", tag or weights, entries, see=f"serzoo show {name}")
     if entry is None:
         raise WeightsError(f"No trained weights ship with {name}; load({name!r}, weights=None) gives fresh ones.")
-    return open_weights(settings, entry)
+    return open_weights(settings, entry, denoise)
 
 
-def _open_run(path: Path) -> Classifier:
+def _open_run(path: Path, denoise: str | None) -> Classifier:
     if not path.exists():
         raise MissingFileError(f"There is no file or folder {path}.")
     if not (path / CARD).is_file():
@@ -251,7 +296,7 @@ def _open_run(path: Path) -> Classifier:
         heads = {task: list(names) for task, names in card.pop("heads").items()}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise RunError(f"{path / CARD} is not the card of a trained fold: {error!r}.") from error
-    model = build(configs.load(path.parent / "config.yaml"), heads, card)
+    model = _build_behind(denoise, configs.load(path.parent / "config.yaml"), heads, card)
     load_weights(model, path / FINAL_WEIGHTS)
     return model
 

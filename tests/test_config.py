@@ -189,7 +189,7 @@ def test_wrong_values_are_named(old, new, message):
     ("old", "new", "key", "nearest"),
     [
         ("hop_ms: 10.0", "hop_mz: 10.0", "frontend.hop_mz", "hop_ms"),
-        ("training:", "trainings:", "trainings", "training"),
+        ("augmentation:", "augmentations:", "augmentations", "augmentation"),
         (
             "gender: {loss_weight: 0.3, label_smoothing: 0.1}",
             "gender: {loss_weight: 0.3, label_smothing: 0.1}",

@@ -89,6 +89,72 @@ def test_no_examples_is_nan_without_warning(name):
         assert np.isnan(getattr(metrics, name)(metrics.confusion([], [], LABELS)))
 
 
+# --- continuous answers ---------------------------------------------------------------------------------------------
+
+CONTINUOUS = {"ccc": "concordance_cc", "pcc": "pearson_cc", "mae": "mean_absolute_error", "rmse": ""}
+
+
+@pytest.mark.parametrize("size", [2, 3, 50, 1000])
+@pytest.mark.parametrize("shift", [0.0, 3.0, 1e4])
+def test_continuous_figures_against_audmetric(size, shift):
+    audmetric = pytest.importorskip("audmetric")
+    random = np.random.default_rng(size)
+    truth = random.normal(shift, 1.0, size)
+    predicted = 0.5 * truth + random.normal(shift, 0.5, size)
+    for name, theirs in CONTINUOUS.items():
+        if theirs:
+            expected = getattr(audmetric, theirs)(truth, predicted)
+        else:
+            expected = np.sqrt(audmetric.mean_squared_error(truth, predicted))
+        assert float(getattr(metrics, name)(truth, predicted)) == pytest.approx(expected, rel=1e-6), name
+
+
+def test_continuous_figures_against_a_literal_loop():
+    truth, predicted = [1.0, 2.0, 4.0, 4.5], [1.5, 1.0, 5.0, 3.0]
+    n = len(truth)
+    mx, my = sum(truth) / n, sum(predicted) / n
+    sxy = sum((x - mx) * (y - my) for x, y in zip(truth, predicted, strict=True)) / n
+    sxx, syy = (sum((v - m) ** 2 for v in values) / n for values, m in ((truth, mx), (predicted, my)))
+    assert metrics.ccc(truth, predicted) == pytest.approx(2 * sxy / (sxx + syy + (mx - my) ** 2))
+    assert metrics.pcc(truth, predicted) == pytest.approx(sxy / (sxx * syy) ** 0.5)
+    errors = [y - x for x, y in zip(truth, predicted, strict=True)]
+    assert metrics.mae(truth, predicted) == pytest.approx(sum(map(abs, errors)) / n)
+    assert metrics.rmse(truth, predicted) == pytest.approx((sum(e * e for e in errors) / n) ** 0.5)
+
+
+def test_continuous_figures_at_their_ends():
+    ramp = np.arange(10.0)
+    assert metrics.ccc(ramp, ramp) == metrics.pcc(ramp, ramp + 5) == pytest.approx(1)
+    assert metrics.ccc(ramp, -ramp) < metrics.ccc(ramp, 0 * ramp + 0.1) == 0
+    assert metrics.ccc(ramp - 4.5, 4.5 - ramp) == pytest.approx(-1)
+    # mean shift 2, variances 8.25: 2 * 8.25 / (8.25 + 8.25 + 4)
+    assert metrics.ccc(ramp, ramp + 2) == pytest.approx(16.5 / 20.5)
+    assert metrics.mae(ramp, ramp) == metrics.rmse(ramp, ramp) == 0
+
+
+def test_continuous_figures_that_are_not_defined():
+    same = np.full(3, 0.1)  # whose mean is not exactly 0.1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(metrics.ccc(same, same)) and np.isnan(metrics.pcc(same, [0.0, 1.0, 2.0]))
+        for name in CONTINUOUS:
+            assert np.isnan(getattr(metrics, name)([], []))
+        assert np.isnan(metrics.ccc([1.0], [2.0])) and np.isnan(metrics.pcc([1.0], [2.0]))
+    assert metrics.mae([1.0], [2.0]) == metrics.rmse([1.0], [2.0]) == 1
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_figures_by_rows_and_refusals(name):
+    figure = getattr(metrics, name)
+    truth, predicted = np.random.default_rng(1).normal(size=(2, 3, 20))
+    truth[1] = 0.3
+    np.testing.assert_allclose(figure(truth, predicted), [figure(*pair) for pair in zip(truth, predicted, strict=True)])
+    with pytest.raises(ValueError, match=r"same shape. Received: \(2,\) and \(3,\)"):
+        figure([1, 2], [1, 2, 3])
+    with pytest.raises(ValueError, match="Received such: 1 true, 2 predicted"):
+        figure([1, np.nan, 2], [np.nan, 1, np.inf])
+
+
 def test_refusals_say_what_came():
     with pytest.raises(ValueError, match="2 and 1"):
         metrics.confusion(["anger", "fear"], ["anger"], LABELS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import serzoo
-from serzoo import registry
+from serzoo import registry, versions
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,15 +24,23 @@ def lines(text: str) -> list[str]:
 
 def test_every_package_ships(setup):
     on_disk = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "serzoo").rglob("__init__.py")}
-    assert set(lines(setup["options"]["packages"])) == on_disk | {"serzoo.zoo_configs"}
+    assert set(lines(setup["options"]["packages"])) == on_disk | {"serzoo.speech", "serzoo.zoo_configs"}
     # A folder of modules without __init__.py would be importable here and absent from the wheel.
     assert {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "serzoo").rglob("*.py")} == on_disk
-    assert lines(setup["options"]["package_dir"]) == ["serzoo.zoo_configs = zoo_configs"]
+    assert lines(setup["options"]["package_dir"]) == [
+        "serzoo.speech = tests/data/emodb/wav",
+        "serzoo.zoo_configs = zoo_configs",
+    ]
 
 
 def test_every_data_file_ships(setup):
     patterns = {key: lines(value) for key, value in setup["options.package_data"].items()}
-    for package, folder in (("serzoo", ROOT / "serzoo"), ("serzoo.zoo_configs", ROOT / "zoo_configs")):
+    folders = {
+        "serzoo": ROOT / "serzoo",
+        "serzoo.speech": ROOT / "tests" / "data" / "emodb" / "wav",
+        "serzoo.zoo_configs": ROOT / "zoo_configs",
+    }
+    for package, folder in folders.items():
         files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         data = [file for file in files if not file.endswith((".py", ".pyc"))]
         left_out = [file for file in data if not any(fnmatch.fnmatch(file, pattern) for pattern in patterns[package])]
@@ -49,7 +57,12 @@ def test_shipped_weights_are_all_listed():
 def test_requirements(setup):
     required = {re.split(r"[<>=]", line)[0]: line for line in lines(setup["options"]["install_requires"])}
     assert required["tensorflow"] == "tensorflow>=2.17,<2.22"
-    assert required["keras"] == "keras>=3.8"
+    assert required["keras"] == "keras>=3.8,<3.16"
+    for package, ((_, oldest), (major, newest)) in {
+        "tensorflow": versions.TENSORFLOWS,
+        "keras": versions.KERAS,
+    }.items():
+        assert required[package] == f"{package}>={major}.{oldest},<{major}.{newest + 1}"
     assert set(required) == {
         *("tensorflow", "keras", "numpy", "pandas", "matplotlib", "librosa", "soundfile", "soxr"),
         "tensorboard",

@@ -262,6 +262,15 @@ def test_clips_are_decoded_once_while_the_cache_has_room(files, waves, decoded):
     assert clips[0].dtype == np.float32 and len(clips) == 10
 
 
+def test_rows_of_the_same_sound_share_it(files, waves, decoded):
+    table, roots = files
+    table = pd.concat([table.iloc[[6, 7]], table.iloc[[6]], table.iloc[[6]].assign(end=0.2)], ignore_index=True)
+    clips = pipeline.Clips(table, roots, cache_bytes=4 * (len(waves[6]) + len(waves[7]) + 3200))
+    for _ in range(2):
+        assert [len(clips[i]) for i in range(4)] == [len(waves[6]), len(waves[7]), len(waves[6]), 3200]
+    assert decoded == ["6.wav", "7.wav", "6.wav"] and clips[2] is clips[0]
+
+
 def test_clips_decoded_by_two_threads_take_their_room_once(files, waves, monkeypatch):
     together, read = threading.Barrier(2), audio.read
 

@@ -279,3 +279,29 @@ def test_keras_files_that_are_refused(tmp_path):
         path.write_bytes(data)
         with pytest.raises(WeightsError, match="is not a model that Keras can read"):
             serzoo.load(path)
+
+
+# --- a denoiser before trained weights ------------------------------------------------------------------------------
+
+
+def test_a_denoiser_before_trained_weights(shipped, run):
+    for source in (f"{NAME}.toy-fold0", run[0]):
+        plain, model = serzoo.load(source), serzoo.load(source, denoise="spectral_subtraction")
+        assert model.card == {**plain.card, "denoise": "spectral_subtraction"}
+        for a, b in zip(plain.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        clean = model.get_layer("denoise")(INPUTS["waveform"], INPUTS["num_samples"])
+        expected = plain.predict_on_batch(INPUTS | {"waveform": np.asarray(clean)})
+        np.testing.assert_allclose(answer(model)["emotion"], expected["emotion"], atol=1e-5)
+        assert not np.allclose(answer(model)["emotion"], answer(plain)["emotion"], atol=1e-5)
+
+
+def test_denoisers_that_are_refused(shipped, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="frontend.denoise must be .*. Received: 'wiener'"):
+        serzoo.load(NAME, denoise="wiener")
+    with pytest.raises(WeightsError, match=r"denoise is for names and runs; .*x.keras is a whole graph"):
+        serzoo.load(tmp_path / "x.keras", denoise="wavelet_shrinkage")
+    settings, deaf = config.load(NAME, {"frontend.denoise": "wavelet_shrinkage"}), trained()[0]
+    monkeypatch.setattr(registry, "builder", lambda name: lambda **_: deaf)
+    with pytest.raises(ConfigError, match="has no place for a denoiser. Received: 'wavelet_shrinkage'"):
+        zoo.build(settings, zoo.heads_of(settings, CLASSES))

@@ -25,8 +25,20 @@ from typing import TYPE_CHECKING, Any
 
 from serzoo.corpora.check import Report, check
 from serzoo.corpora.corpus import COLUMNS, EMOTIONS, CorpusInfo, Scan
+from serzoo.corpora.cross import PATTERN as CROSS_PATTERN
+from serzoo.corpora.cross import cross
+from serzoo.corpora.fetch import fetch
 from serzoo.corpora.folds import Fold, all_speakers
 from serzoo.corpora.named_protocols import protocol, protocol_names
+from serzoo.corpora.noise import (
+    NOISE_COLUMNS,
+    babble,
+    noise_layout,
+    noise_names,
+    noise_waveform,
+    read_noise,
+    scan_noise,
+)
 from serzoo.corpora.protocols import Protocol
 from serzoo.corpora.video import with_sound
 from serzoo.errors import CorpusError, unknown_name
@@ -36,22 +48,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "CROSS_PATTERN",
     "EMOTIONS",
+    "NOISE_COLUMNS",
     "CorpusInfo",
     "Fold",
     "Protocol",
     "Report",
     "Scan",
     "all_speakers",
+    "babble",
     "check",
+    "fetch",
+    "cross",
     "folder",
+    "folders",
     "info",
     "names",
+    "noise_layout",
+    "noise_names",
+    "noise_waveform",
     "protocol",
     "protocol_names",
     "read",
     "read_many",
+    "read_noise",
     "scan",
+    "scan_noise",
 ]
 
 # One line for each corpus: a module with INFO and scan(root).
@@ -113,7 +136,8 @@ def read(name: str, root: str | PathLike, *, partial: bool = False, **options: A
             ``stretch_s`` of ``avec``.
 
     Returns:
-        One row for each utterance, ordered by file, with the columns that the module describes.
+        One row for each utterance, ordered by file, with the columns that the module describes. Its
+        ``attrs["skipped"]`` counts by reason the files that are not in it.
 
     Raises:
         UnknownNameError: if there is no such corpus.
@@ -124,13 +148,15 @@ def read(name: str, root: str | PathLike, *, partial: bool = False, **options: A
         >>> read("emodb", "EmoDB").groupby("emotion").size()  # doctest: +SKIP
         >>> read("table", "mine.csv", columns={"emotion": "label"})  # doctest: +SKIP
     """
-    rows = scan(name, root, **options).rows
+    rows, skipped = scan(name, root, **options)
     official = info(name)
     if not partial:
         _refuse_incomplete(official, root, rows)
     if official.videos:
         rows = with_sound(folder(name, root, **options), rows)
-    return _table(rows)
+    table = _table(rows)
+    table.attrs["skipped"] = {f"{name}: {reason}": len(files) for reason, files in skipped.items()}
+    return table
 
 
 def read_many(
@@ -148,7 +174,7 @@ def read_many(
 
     Returns:
         The tables below each other in the order of ``roots``, rows numbered from 0; NaN where a corpus lacks a
-        column.
+        column. ``attrs["skipped"]`` is that of all of them.
 
     Raises:
         UnknownNameError: if there is no such corpus.
@@ -165,7 +191,9 @@ def read_many(
         if name not in roots:
             raise unknown_name("corpus in options", name, roots)
     tables = [read(name, root, partial=partial, **(options or {}).get(name, {})) for name, root in roots.items()]
-    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    joined = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    joined.attrs["skipped"] = {reason: count for table in tables for reason, count in table.attrs["skipped"].items()}
+    return joined
 
 
 def scan(name: str, root: str | PathLike, **options: Any) -> Scan:
@@ -226,6 +254,19 @@ def folder(name: str, root: str | PathLike, **options: Any) -> Path:
     module = _module(name)
     _refuse_options(name, module, options)
     return module.folder(Path(root), **options) if _may_be_file(module) else Path(root)
+
+
+def folders(roots: Mapping[str, str | PathLike]) -> dict[str, Path]:
+    """Return the folder of each corpus, as :func:`folder` does.
+
+    Args:
+        roots: corpus name to root, as of :func:`read_many`.
+
+    Example:
+        >>> folders({"ravdess": "RAVDESS"})["ravdess"].name
+        'RAVDESS'
+    """
+    return {name: folder(name, root) for name, root in roots.items()}
 
 
 def _module(name: str):

@@ -15,6 +15,8 @@ from serzoo.corpora.video import with_sound
 from serzoo.errors import SerzooError
 
 _SILENT_PEAK = 1e-4  # -80 dB below full scale
+# Three samples in a row: the crest of a loud tone of more than 40 Hz has fewer at 16 kHz.
+_CLIPPED_PEAK, _CLIPPED_RUN = 0.9999, 3
 _SHOWN = 5
 
 
@@ -85,6 +87,8 @@ class Sound:
         empty: files of 0 bytes.
         unreadable: file to reason.
         silent: files that never exceed -80 dB full scale.
+        clipped: files with three samples in a row at full scale, at 16 kHz. They are no problem: a loud recording that
+            is official as it is.
         duplicates: groups of files that decode to the same samples.
         known_duplicates: those groups that are part of the official release.
     """
@@ -95,6 +99,7 @@ class Sound:
     empty: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     silent: list[str] = field(default_factory=list)
+    clipped: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
     known_duplicates: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -185,6 +190,7 @@ class _Heard(NamedTuple):
     error: str | None
     duration_s: float = 0.0
     peak: float = 0.0
+    is_clipped: bool = False
     digest: bytes = b""
 
 
@@ -211,6 +217,7 @@ def _listen(official: CorpusInfo, root: Path, files: list[str], progress: Callab
         empty=empty,
         unreadable={one.file: one.error for one in heard if one.error is not None},
         silent=[one.file for one in good if one.peak < _SILENT_PEAK],
+        clipped=[one.file for one in good if one.is_clipped],
         duplicates=unknown,
         known_duplicates=known,
     )
@@ -225,8 +232,17 @@ def _hear(root: Path, file: str) -> _Heard:
         samples = audio.read(root / file)
     except (SerzooError, OSError) as error:
         return _Heard(file, str(error).replace(f"{root}{os.sep}", ""))
-    peak = float(np.max(np.abs(samples)))
-    return _Heard(file, None, len(samples) / audio.SAMPLE_RATE_HZ, peak, hashlib.sha256(samples.tobytes()).digest())
+    level = np.abs(samples)
+    hot = np.flatnonzero(level >= _CLIPPED_PEAK)
+    last = _CLIPPED_RUN - 1
+    return _Heard(
+        file,
+        error=None,
+        duration_s=len(samples) / audio.SAMPLE_RATE_HZ,
+        peak=float(level.max()),
+        is_clipped=bool((hot[last:] - hot[: len(hot) - last] == last).any()) if len(hot) > last else False,
+        digest=hashlib.sha256(samples.tobytes()).digest(),
+    )
 
 
 def _groups(heard: list[_Heard]) -> Iterator[tuple[str, ...]]:
@@ -261,6 +277,8 @@ def _lines(report: Report) -> Iterator[str]:
     else:
         sound = report.sound
         yield f"sound: {sound.num_files} files, {sound.duration_s / 60:.1f} minutes decoded"
+        if sound.clipped:
+            yield f"clipped, kept as it is: {len(sound.clipped)} ({_some(sound.clipped)})"
         for group in sound.known_duplicates:
             yield f"bit-identical in the official release too: {' = '.join(group)}"
     yield from (f"note: {note}" for note in info.notes)

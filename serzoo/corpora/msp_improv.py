@@ -17,10 +17,11 @@ on Affective Computing 8(1). https://doi.org/10.1109/TAFFC.2016.2515617
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from serzoo.corpora.corpus import CorpusInfo, Scan, find_files, read_text, split_copies, stem_of
+from serzoo.corpora.corpus import CorpusInfo, Scan, find_files, read_text, scan_names, stem_of
 
 _EMOTIONS = {"A": "anger", "H": "happiness", "N": "neutral", "O": "other", "S": "sadness", "X": None}
 _VOTES = {"angry": "anger", "happy": "happiness", "neutral": "neutral", "other": "other", "sad": "sadness"}
@@ -69,29 +70,23 @@ def scan(root: Path) -> Scan:
     """
     path = next((root / name for name in _LABEL_FILES if (root / name).is_file()), None)
     labels = _labels(path) if path else {}
-    skipped: dict[str, list[str]] = {}
-    matches = {}
-    for file in find_files(root, max_depth=4) if labels else []:
-        match = _NAME.fullmatch(stem_of(file))
-        if not match:
-            skipped.setdefault("not an MSP-IMPROV file name", []).append(file)
-        elif match[1].upper() not in labels:
-            skipped.setdefault("a recording without a label", []).append(file)
-        else:
-            matches[file] = match
-    files, copies = split_copies(matches)
-    if copies:
-        skipped["another copy of the same utterance"] = copies
-    rows = []
-    for file in files:
-        turn, _, target, speaker, part = (group.upper() for group in matches[file].groups())
-        row = {"corpus": INFO.name, "file": file, "gender": _SPEAKERS[speaker], "speaker": speaker}
-        row |= {"session": speaker[-1], "style": _STYLES[part], "target": _EMOTIONS[target]}
-        rows.append(row | labels[turn])
-    missing = sorted(set(labels) - {match[1].upper() for match in matches.values()})
+    files = find_files(root, max_depth=4) if labels else []
+    rows, skipped = scan_names(INFO.name, files, lambda file: _row(file, labels))
+    missing = sorted(set(labels) - {_NAME.fullmatch(stem_of(row["file"]))[1].upper() for row in rows})
     if missing and rows:
         skipped["a label without a recording"] = missing
     return Scan(rows, skipped)
+
+
+def _row(file: str, labels: Mapping[str, dict[str, Any]]) -> dict[str, Any] | str:
+    match = _NAME.fullmatch(stem_of(file))
+    if not match:
+        return "not an MSP-IMPROV file name"
+    turn, _, target, speaker, part = (group.upper() for group in match.groups())
+    if turn not in labels:
+        return "a recording without a label"
+    row = {"gender": _SPEAKERS[speaker], "speaker": speaker, "session": speaker[-1]}
+    return row | {"style": _STYLES[part], "target": _EMOTIONS[target]} | labels[turn]
 
 
 def _labels(path: Path) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ Example:
     (('emodb', '03'),)
 """
 
+from serzoo.corpora.cross import PATTERN, parse
 from serzoo.corpora.folds import (
     fixed,
     leave_one_group_out,
@@ -24,17 +25,20 @@ def protocol(name: str) -> Protocol:
     """Return a protocol by name.
 
     Args:
-        name: one of :func:`protocol_names`.
+        name: one of :func:`protocol_names`, or ``cross-SOURCE-to-TARGET``; see :func:`serzoo.corpora.cross.parse`.
 
     Raises:
         UnknownNameError: if there is no such protocol.
+        CorpusError: if a protocol across corpora is impossible.
 
     Example:
         >>> protocol("emodb4-loso").classes
         ('anger', 'happiness', 'neutral', 'sadness')
     """
+    if name.split("-")[0] == "cross":
+        return parse(name)
     if name not in _PROTOCOLS:
-        raise unknown_name("protocol", name, _PROTOCOLS)
+        raise unknown_name("protocol", name, [*_PROTOCOLS, PATTERN])
     return _PROTOCOLS[name]
 
 

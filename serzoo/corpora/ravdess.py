@@ -13,8 +13,9 @@ Livingstone, Russo (2018), PLoS ONE 13(5) e0196391. https://doi.org/10.1371/jour
 
 import re
 from pathlib import Path
+from typing import Any
 
-from serzoo.corpora.corpus import AUDIO_SUFFIXES, CorpusInfo, Scan, find_files, split_copies, stem_of
+from serzoo.corpora.corpus import AUDIO_SUFFIXES, CorpusInfo, Scan, find_files, scan_names, stem_of
 
 _EMOTIONS = {
     "01": "neutral",
@@ -63,25 +64,16 @@ def scan(root: Path) -> Scan:
         >>> scan(Path("RAVDESS")).rows[0]["emotion"]  # doctest: +SKIP
         'neutral'
     """
-    skipped: dict[str, list[str]] = {}
-    matches = {}
-    for file in find_files(root, max_depth=2, suffixes=(*AUDIO_SUFFIXES, ".mp4")):
-        match = _FILE_NAME.fullmatch(stem_of(file))
-        reason = _reason_to_skip(file, match)
-        if reason:
-            skipped.setdefault(reason, []).append(file)
-        else:
-            matches[file] = match
-    files, copies = split_copies(matches)
-    if copies:
-        skipped["another copy of the same utterance"] = copies
-    rows = []
-    for file in files:
-        _, _, emotion, intensity, statement, repetition, actor = matches[file].groups()
-        row = {"corpus": INFO.name, "file": file, "emotion": _EMOTIONS[emotion]}
-        row |= {"gender": _SPEAKERS[actor], "speaker": actor, "text": _TEXTS[statement]}
-        rows.append(row | {"intensity": _INTENSITIES[intensity], "repetition": _REPETITIONS[repetition]})
-    return Scan(rows, skipped)
+    return scan_names(INFO.name, find_files(root, max_depth=2, suffixes=(*AUDIO_SUFFIXES, ".mp4")), _row)
+
+
+def _row(file: str) -> dict[str, Any] | str:
+    match = _FILE_NAME.fullmatch(stem_of(file))
+    if reason := _reason_to_skip(file, match):
+        return reason
+    _, _, emotion, intensity, statement, repetition, actor = match.groups()
+    row = {"emotion": _EMOTIONS[emotion], "gender": _SPEAKERS[actor], "speaker": actor, "text": _TEXTS[statement]}
+    return row | {"intensity": _INTENSITIES[intensity], "repetition": _REPETITIONS[repetition]}
 
 
 def _reason_to_skip(file: str, match: re.Match | None) -> str | None:

@@ -10,6 +10,7 @@ Files are relative to the folder of the table, or to ``folder``. For JSONL, whos
 the nearest folder above the table in which the first file exists is taken.
 """
 
+import functools
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -94,6 +95,7 @@ def scan(
     if wrong:
         raise CorpusError(f"emotions must lead to {', '.join(EMOTIONS)} or None. Received: {', '.join(wrong)}.")
     rows, missing, unknown, seen = [], [], set(), set()
+    is_there = functools.cache(lambda file: (base / file).is_file())  # many rows may be parts of one file
     for number, line in enumerate(lines, start=1):
         row = _row(where, number, line, names, known, unknown)
         row["file"] = _relative(base, row["file"])
@@ -101,7 +103,7 @@ def scan(
         if key in seen:
             raise CorpusError(f"Every utterance may stand once in {where}. Row {number} repeats {row['file']}.")
         seen.add(key)
-        if (base / row["file"]).is_file():
+        if is_there(row["file"]):
             rows.append(row)
         else:
             missing.append(row["file"])
@@ -120,6 +122,8 @@ def scan(
 
 def folder(root: Path, folder: str | PathLike | None = None, **options: Any) -> Path:
     """Return what the ``file`` column is relative to; arguments as of :func:`scan`."""
+    if folder is not None or root.suffix.lower() != ".jsonl":  # only the paths of EmoBox need a look into the table
+        return _folder_of(root, folder, [])
     lines = table_files.read(root, **{k: v for k, v in options.items() if k in ("table", "encoding", "delimiter")})
     name = (options.get("columns") or {}).get("file") or _default("file", lines[0] if lines else {}, root)
     return _folder_of(root, folder, [line.get(name) for line in lines[:1]])

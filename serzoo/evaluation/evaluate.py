@@ -1,23 +1,25 @@
-"""Judge a trained model on corpora."""
+"""Judge a model, the weights of all folds of a protocol, or predictions made elsewhere, on corpora."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from serzoo import __version__
 from serzoo import corpora as readers
-from serzoo.errors import AudioError, CorpusError, MissingFileError, RunError, SpeakerLeakError
+from serzoo.errors import CorpusError, RunError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.plots import summary_png
+from serzoo.evaluation.answers import Asked, added, given
+from serzoo.evaluation.calibration import calibration, scaled
+from serzoo.evaluation.judged import Judged, judged
+from serzoo.evaluation.published import published
 from serzoo.evaluation.summary import summarize
-from serzoo.files import replace_file, to_json
 
-LEAK_STAMP = "speakers shared: not comparable"
-
-Predict = Callable[[Any, pd.DataFrame, Mapping[str, str | os.PathLike]], Mapping[str, np.ndarray]]
+CLEAN = "clean"
+NUM_CLIPS = 12
 
 
 def evaluate(
@@ -31,158 +33,152 @@ def evaluate(
     partial: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
-    predict: Predict | None = None,
+    clips: int = NUM_CLIPS,
 ) -> dict[str, Any]:
-    """Judge a model on whole corpora: figures with their intervals, predictions and a confusion matrix.
+    """Judge on whole corpora: figures with intervals, calibration, predictions, and a page to look at.
 
     Args:
-        model: a classifier, or what :func:`serzoo.load` takes.
-        corpora: corpus names and their root folders.
-        out: folder for ``report.json``, ``predictions.csv`` and ``confusion.png``; None writes nothing.
-        allow_speaker_leak: go on with speakers that the model was trained on, and stamp every output.
-        protocol: name of a protocol whose classes and class map to apply; None judges every row whose emotion is among
-            the model's classes.
+        model: a classifier or an export of one; what :func:`serzoo.load` takes; ``"NAME.TAG-folds"`` or the folder of a
+            run for the weights of all folds of a protocol, each of which judges the test speakers of its own fold; a
+            file of predictions for the same rows.
+        corpora: corpus names and their roots.
+        out: folder for ``report.json``, ``report.html``, ``predictions.csv``, ``confusion.png``; None writes nothing.
+        allow_speaker_leak: go on with speakers, files or recordings that the model was trained on, and stamp every
+            output.
+        protocol: name of a protocol whose classes and class map to apply; None is that of the folds, or else judges
+            every row whose emotion is among the model's classes.
         fold: judge the test speakers of this fold of the protocol only.
         partial: accept an incomplete copy of a corpus.
         resamples: number of bootstrap draws.
         seed: of the draws.
-        predict: takes model, table and roots and gives ``{"emotion": (rows, classes)}``; None is
-            :func:`serzoo.pipeline.predict_table`.
+        clips: how many recordings of the worst confusions the page holds, to be played; 0 for a page without sound of
+            the corpus, to be passed on.
 
     Returns:
-        What :func:`serzoo.evaluation.summarize` gives, and ``model, licence, corpora, protocol, fold``; ``dropped``
-        with the rows that have no class of the model; ``failed``: ``[{"corpus", "file", "reason"}]`` of unreadable
-        recordings, the rest being judged without them; ``shared_speakers``.
+        What :func:`serzoo.evaluation.summarize` gives, and ``model, licence, parameters, corpora, protocol, fold``;
+        ``dropped``: rows by reason; ``failed``: ``[{"corpus", "file", "reason"}]`` of unreadable recordings, the rest
+        being judged without them; ``shared_speakers`` and ``shared_recordings``, and
+        ``speakers_compared``: whether there was a model to compare them with; ``audio_s``; ``calibration``:
+        ``{"before", "after", "temperature", "fitted_on"}``, the first two of
+        :func:`serzoo.evaluation.calibration.calibration`; ``conditions``: figures by condition, if the predictions hold
+        several; ``published``: of :func:`serzoo.evaluation.published.published`.
 
     Raises:
-        SpeakerLeakError: if the model was trained on speakers of these corpora.
-        CorpusError: if a corpus cannot be read or nothing is left to judge.
-        UnknownNameError: for a corpus or protocol that does not exist.
+        SpeakerLeakError: if the model was trained on speakers, files or recordings of these corpora.
+        CorpusError: if a corpus cannot be read, a row stands twice, predictions are for other rows than the corpora's,
+            or nothing is left to judge.
+        UnknownNameError: for a corpus, protocol, model or tag that does not exist.
         RunError: if ``out`` cannot be written to.
 
     Example:
-        >>> evaluate("cnn_ablstm_mtl.emodb4", {"ravdess": "RAVDESS"}, "reports/a")["ua"]  # doctest: +SKIP
-        {'value': 0.41, 'ci_low': 0.38, 'ci_high': 0.44}
+        >>> evaluate("cnn_ablstm_mtl.ravdess8-folds", {"ravdess": "RAVDESS"}, "reports/a")["ua"]  # doctest: +SKIP
+        {'value': 0.604, 'ci_low': 0.559, 'ci_high': 0.650}
     """
-    if isinstance(model, (str, os.PathLike)):
-        from serzoo import zoo
-
-        model = zoo.load(model)
-    if predict is None:
-        from serzoo.pipeline import predict_table as predict
-    table, dropped = _rows(readers.read_many(corpora, partial=partial), list(model.classes), protocol, fold)
-    shared = _shared_speakers(model, table)
-    if shared and not allow_speaker_leak:
-        raise SpeakerLeakError(
-            f"The model was trained on {len(shared)} of the speakers to judge it by: {_join(shared)}. Figures on "
-            "them say nothing about other people. Choose another corpus or fold weights, or allow the leak "
-            "(--allow-speaker-leak) and have every output stamped."
-        )
-    stamp = LEAK_STAMP if shared else None
+    found = judged(model)
+    protocol = _protocol_of(found, protocol, fold)
+    roots = readers.folders(corpora)
+    table = readers.read_many(corpora, partial=partial)
+    skipped = table.attrs["skipped"]
+    _refuse_duplicates(table)
+    table, dropped, folds = _take_part(table, protocol, fold)
+    if found.predictions is not None:
+        asked, answers = None, given(found, table)
+    else:
+        asked = Asked(found, table, roots, folds=folds, fold=fold, allow_leak=allow_speaker_leak)
+    # Speakers were compared: a folder is made only for what may be judged, and tried before hours of work.
     folder = None if out is None else _writable(Path(out))
-    table, probabilities, failed = _answers(model, table, corpora, predict)
-    card = getattr(model, "card", None) or {}
-    predictions = tables.from_table(
-        table, probabilities, list(model.classes), seed=card.get("seed") or 0, fold=fold, note=stamp
-    )
-    summary = summarize(predictions, resamples, seed)
+    if asked is not None:
+        answers = asked.listen()
+    main, conditions = _by_condition(answers.predictions, resamples, seed)
+    summary = summarize(main, resamples, seed)
     report = {
-        "model": _full_name(model),
-        "licence": getattr(model, "licence", None),
+        "model": answers.name or found.name,
+        "licence": answers.licence,
+        "parameters": answers.parameters,
         "corpora": sorted(corpora),
         "protocol": protocol,
         "fold": fold,
         **summary,
-        "dropped": _added(dropped, summary["dropped"], {"recording cannot be read": sum(f["rows"] for f in failed)}),
-        "failed": [{key: failure[key] for key in ("corpus", "file", "reason")} for failure in failed],
-        "shared_speakers": shared,
+        "dropped": added(skipped, dropped, answers.dropped, summary["dropped"]),
+        "failed": answers.failed,
+        "speakers_compared": asked is not None,
+        "shared_speakers": answers.shared_speakers,
+        "shared_recordings": answers.shared_recordings,
+        "audio_s": round(answers.audio_s, 1),
+        "calibration": _calibration(main, answers.temperatures, answers.fitted_on),
+        "conditions": conditions,
+        "published": published(protocol),
+        "serzoo_version": __version__,
     }
     if folder is not None:
-        _write(folder, report, predictions, stamp)
+        from serzoo.evaluation.report import write_report
+
+        write_report(folder, report, answers.predictions, main, roots, num_clips=clips)
     return report
 
 
-def _rows(
-    table: pd.DataFrame, classes: list[str], protocol: str | None, fold: int | None
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Keep the rows to judge; count the others by reason."""
-    dropped: dict[str, int] = {}
+def _calibration(main: pd.DataFrame, temperatures: Mapping, fitted_on: str | None) -> dict[str, Any]:
+    labels = tables.classes(main)
+    main = main[main["truth"].isin(labels)]
+    result = {"before": calibration(main), "after": None, "temperature": None, "fitted_on": fitted_on}
+    folds = [None if pd.isna(fold) else fold for fold in main["fold"]]
+    found = [temperatures.get(pair) for pair in zip(main["seed"], folds, strict=True)]
+    if temperatures and None not in found:
+        result["after"] = calibration(scaled(main, np.array(found)))
+        result["temperature"] = sorted(temperatures.values())
+    return result
+
+
+def _protocol_of(found: Judged, protocol: str | None, fold: int | None) -> str | None:
+    if found.protocol is not None and protocol not in (None, found.protocol):
+        raise CorpusError(f"The folds of {found.name} are those of {found.protocol}. Received: --protocol {protocol}.")
+    protocol = protocol or found.protocol
     if protocol is None and fold is not None:
         raise CorpusError(f"A fold belongs to a protocol: name one. Received: fold {fold} without a protocol.")
-    if protocol is not None:
-        chosen = readers.protocol(protocol)
-        table, dropped = chosen.apply(table)
-        if fold is not None:
-            folds = chosen.folds(table)
-            if not 0 <= fold < len(folds):
-                raise CorpusError(f"Protocol {protocol} has the folds 0 to {len(folds) - 1}. Received: {fold}.")
-            judged = folds[fold].split(table)[2]
-            dropped = _added(dropped, {f"speaker is not tested in fold {fold}": len(table) - len(judged)})
-            table = judged
-    known = table["emotion"].isin(classes)
-    reasons = [
-        f"{emotion} is not a class of the model" if isinstance(emotion, str) else "no emotion label"
-        for emotion in table["emotion"][~known]
+    return protocol
+
+
+def _refuse_duplicates(table: pd.DataFrame) -> None:
+    twice = table[table.duplicated(["corpus", "file", "start", "end"])]
+    if len(twice):
+        raise CorpusError(
+            f"Every utterance may stand once in a table. Received {len(twice)} duplicate rows, the first "
+            f"{twice['corpus'].iloc[0]}: {twice['file'].iloc[0]}."
+        )
+
+
+def _take_part(table: pd.DataFrame, protocol: str | None, fold: int | None):
+    """Rows that take part, the others by reason, and the folds of the protocol."""
+    dropped: dict[str, int] = {}
+    if protocol is None:
+        nobody = table["speaker"].isna()
+        if nobody.all():
+            raise CorpusError(
+                f"Judging a model needs to know who speaks. Received {len(table)} rows without a speaker."
+            )
+        return table[~nobody].reset_index(drop=True), added({"no speaker": int(nobody.sum())}), None
+    chosen = readers.protocol(protocol)
+    table, dropped = chosen.apply(table)
+    folds = chosen.folds(table)
+    if fold is not None and not 0 <= fold < len(folds):
+        raise CorpusError(f"Protocol {protocol} has the folds 0 to {len(folds) - 1}. Received: {fold}.")
+    tested = {speaker for each in (folds if fold is None else [folds[fold]]) for speaker in each.test}
+    left = sum(pair not in tested for pair in zip(table["corpus"], table["speaker"], strict=True))
+    reason = "speaker is tested in no fold" if fold is None else f"speaker is not tested in fold {fold}"
+    return table, added(dropped, {reason: left}), folds
+
+
+def _by_condition(predictions: pd.DataFrame, resamples: int, seed: int) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Predictions of the condition to judge by, which is the clean one, and the figures of each condition."""
+    names = list(dict.fromkeys(predictions["condition"])) if "condition" in predictions else []
+    if len(names) < 2:
+        return predictions, []
+    rows = {name: predictions[predictions["condition"] == name] for name in names}
+    figures = [
+        {"condition": name, **{key: summary[key] for key in ("ua", "wa", "macro_f1", "n")}}
+        for name, summary in ((name, summarize(part, resamples, seed)) for name, part in rows.items())
     ]
-    dropped = _added(dropped, {reason: reasons.count(reason) for reason in sorted(set(reasons))})
-    if not known.any():
-        raise CorpusError(f"No row is left to judge. Classes of the model: {_join(classes)}. Dropped: {dropped}.")
-    return table[known].reset_index(drop=True), dropped
-
-
-def _shared_speakers(model: Any, table: pd.DataFrame) -> list[str]:
-    trained = getattr(model, "training_speakers", None) or {}
-    known = {(corpus, str(speaker)) for corpus, speakers in trained.items() for speaker in speakers}
-    judged = set(zip(table["corpus"], table["speaker"].astype(str), strict=True))
-    return [f"{corpus} {speaker}" for corpus, speaker in sorted(known & judged)]
-
-
-def _answers(
-    model: Any, table: pd.DataFrame, roots: Mapping[str, str | os.PathLike], predict: Predict
-) -> tuple[pd.DataFrame, np.ndarray, list[dict[str, Any]]]:
-    """Predict all rows but those whose recording cannot be read."""
-    from serzoo import audio
-
-    # Headers first: they tell most bad files in no time. Only if decoding fails later is each file decoded alone.
-    failed = _unreadable(table, roots, lambda path, _: audio.info(path))
-    table = _without(table, failed)
-    try:
-        return table, np.asarray(predict(model, table, roots)["emotion"]), failed
-    except (AudioError, MissingFileError, OSError):
-        found = _unreadable(table, roots, lambda path, row: audio.read(path, start_s=row.start, end_s=row.end))
-        if not found:
-            raise
-        table = _without(table, found)
-        failed = sorted([*failed, *found], key=lambda failure: (failure["corpus"], failure["file"]))
-        return table, np.asarray(predict(model, table, roots)["emotion"]), failed
-
-
-def _unreadable(
-    table: pd.DataFrame, roots: Mapping[str, str | os.PathLike], attempt: Callable[[Path, Any], Any]
-) -> list[dict[str, Any]]:
-    """Try every recording; one that fails in any of its rows is left out as a whole."""
-    failed: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in table[["corpus", "file", "start", "end"]].itertuples(index=False):
-        key = (row.corpus, row.file)
-        if key in failed:
-            continue
-        try:
-            attempt(Path(roots[row.corpus]) / row.file, row)
-        except (AudioError, MissingFileError, OSError) as error:
-            failed[key] = {"corpus": row.corpus, "file": row.file, "reason": str(error)}
-    sizes = table.groupby(["corpus", "file"]).size()
-    return [{**failure, "rows": int(sizes[key])} for key, failure in failed.items()]
-
-
-def _without(table: pd.DataFrame, failed: list[dict[str, Any]]) -> pd.DataFrame:
-    if not failed:
-        return table
-    bad = {(failure["corpus"], failure["file"]) for failure in failed}
-    kept = [pair not in bad for pair in zip(table["corpus"], table["file"], strict=True)]
-    if not any(kept):
-        first = failed[0]
-        raise CorpusError(f"None of the {len(failed)} recordings can be read. The first: {first['reason']}")
-    return table[kept].reset_index(drop=True)
+    return rows[CLEAN if CLEAN in names else names[0]], figures
 
 
 def _writable(folder: Path) -> Path:
@@ -197,37 +193,3 @@ def _writable(folder: Path) -> Path:
             f"The report needs a folder that can be written to. Received {folder}: {error.strerror}."
         ) from error
     return folder
-
-
-def _write(folder: Path, report: dict[str, Any], predictions: pd.DataFrame, stamp: str | None) -> None:
-    title = f"{report['model']} on {report['protocol'] or ' + '.join(report['corpora'])}"
-    if report["fold"] is not None:
-        title += f", fold {report['fold']}"
-    try:
-        picture = summary_png(report, title, stamp or "")
-        # The report goes first and comes last: where it stands, the files beside it belong to it.
-        (folder / "report.json").unlink(missing_ok=True)
-        tables.write(folder / "predictions.csv", predictions)
-        replace_file(folder / "confusion.png", picture)
-        replace_file(folder / "report.json", to_json(report))
-    except OSError as error:
-        raise RunError(f"The report could not be written to {folder}: {error.strerror}.") from error
-
-
-def _full_name(model: Any) -> str:
-    name, tag = getattr(model, "name", None), getattr(model, "tag", None)
-    return f"{name}.{tag}" if tag else str(name or type(model).__name__)
-
-
-def _added(*counts: Mapping[str, int]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for part in counts:
-        for reason, count in part.items():
-            if count:
-                total[reason] = total.get(reason, 0) + count
-    return total
-
-
-def _join(items: Iterable[str], limit: int = 30) -> str:
-    items = list(items)
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")

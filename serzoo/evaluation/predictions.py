@@ -1,7 +1,8 @@
 """The table of predictions behind every figure, and the file that keeps it.
 
 One row is one answer: ``corpus, file, start, end, speaker, gender, seed, fold, truth``, optionally ``condition``
-("clean", "esc10 0 dB") and ``note`` (what a reader of any figure must know), then one column ``p_CLASS`` per class.
+("clean", "esc10 0 dB") and ``note`` (what a reader of any figure must know), then one column ``p_CLASS`` per class,
+and for each continuous head, such as arousal, ``truth_HEAD`` (empty where it is not known) and ``value_HEAD``.
 ``start`` and ``end`` are seconds, empty for a whole file. Probabilities have four decimals in memory as in the file: a
 figure computed before writing and one computed from the file are the same figure.
 """
@@ -11,6 +12,7 @@ import gzip
 import io
 import os
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ DECIMALS = 4
 REQUIRED = ("corpus", "file", "start", "end", "speaker", "gender", "seed", "fold", "truth")
 OPTIONAL = ("condition", "note")
 PREFIX = "p_"
+TRUTH, VALUE = "truth_", "value_"
 # Half-precision networks sum to 1 within 1e-3 or so; each class adds half a unit of the fourth decimal.
 _SUM_TOLERANCE = 2e-3
 
@@ -36,6 +39,7 @@ def from_table(
     fold: int | str | None = None,
     condition: str | None = None,
     note: str | None = None,
+    values: Mapping[str, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Join a corpus table and what a model says of its rows.
 
@@ -47,6 +51,7 @@ def from_table(
         fold: fold that the rows were tested in; None where there are no folds.
         condition: what was done to the sound, such as ``"clean"``.
         note: what must stand beside every figure from these rows.
+        values: answers of each continuous head, ``(rows,)``; its true values are the column of its name.
 
     Returns:
         Predictions, checked as :func:`validate` does.
@@ -75,6 +80,8 @@ def from_table(
     columns |= {"seed": seed, "fold": fold, "truth": table["emotion"].to_numpy()}
     columns |= {name: value for name, value in (("condition", condition), ("note", note)) if value is not None}
     columns |= {PREFIX + label: probabilities[:, i] for i, label in enumerate(classes)}
+    for name, answers in (values or {}).items():
+        columns |= {TRUTH + name: table[name].to_numpy() if name in table else np.nan, VALUE + name: answers}
     return validate(pd.DataFrame(columns, index=range(len(table))))
 
 
@@ -92,6 +99,22 @@ def classes(predictions: pd.DataFrame) -> list[str]:
         ['anger', 'sadness']
     """
     return [name.removeprefix(PREFIX) for name in predictions.columns if str(name).startswith(PREFIX)]
+
+
+def continuous_heads(predictions: pd.DataFrame) -> list[str]:
+    """Name the continuous heads of a table of predictions.
+
+    Args:
+        predictions: the table.
+
+    Returns:
+        Names.
+
+    Example:
+        >>> continuous_heads(pd.DataFrame(columns=["p_anger", "truth_arousal", "value_arousal"]))
+        ['arousal']
+    """
+    return [name.removeprefix(VALUE) for name in predictions.columns if str(name).startswith(VALUE)]
 
 
 def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataFrame:
@@ -118,6 +141,7 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
     if predictions.empty:
         raise CorpusError(f"{source}: a table of predictions needs at least one row. Received: none.")
     order = [*REQUIRED, *(name for name in OPTIONAL if name in predictions), *(PREFIX + label for label in labels)]
+    order += [prefix + name for name in continuous_heads(predictions) for prefix in (TRUTH, VALUE)]
     table = predictions[order].reset_index(drop=True).copy()
     for name in ("start", "end"):
         table[name] = _numbers(table[name], f"{source}: {name}", "seconds or empty").round(6)
@@ -130,6 +154,10 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
     table["seed"] = seed.astype(np.int64)
     table["fold"] = _folds(table["fold"])
     _check_probabilities(table, labels, source)
+    for name in continuous_heads(table):
+        for column, allowed in ((TRUTH + name, "a number or empty"), (VALUE + name, "a number")):
+            table[column] = _numbers(table[column], f"{source}: {column}", allowed).round(DECIMALS) + 0.0
+        _refuse(table, table[VALUE + name].isna(), f"{source}: {VALUE}{name} must not be empty", "file")
     keys = key_columns(table, "seed")
     _refuse(table, table.duplicated(keys), f"{source}: each ({', '.join(keys)}) may come once", "file")
     return table
@@ -152,8 +180,31 @@ def key_columns(predictions: pd.DataFrame, *more: str) -> list[str]:
     return ["corpus", "file", "start", *(["condition"] if "condition" in predictions else []), *more]
 
 
+def to_csv(predictions: pd.DataFrame, source: str = "predictions") -> bytes:
+    """Render predictions as CSV; the same table always gives the same bytes.
+
+    Args:
+        predictions: the table.
+        source: what to call the table in errors.
+
+    Returns:
+        UTF-8 text.
+
+    Raises:
+        CorpusError: if the table is not valid.
+
+    Example:
+        >>> to_csv(predictions)[:12]  # doctest: +SKIP
+        b'corpus,file,'
+    """
+    table = validate(predictions, source=source)
+    for label in classes(table):
+        table[PREFIX + label] = table[PREFIX + label].map(f"{{:.{DECIMALS}f}}".format)
+    return table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode()
+
+
 def write(path: str | os.PathLike, predictions: pd.DataFrame) -> None:
-    """Write predictions as CSV; the same table always gives the same bytes.
+    """Write predictions as CSV.
 
     Args:
         path: ends with ``.csv`` or ``.csv.gz``; it is replaced as a whole or not at all.
@@ -167,10 +218,7 @@ def write(path: str | os.PathLike, predictions: pd.DataFrame) -> None:
         >>> write("predictions.csv", predictions)  # doctest: +SKIP
     """
     path = _checked_suffix(Path(path))
-    table = validate(predictions, source=str(path))
-    for label in classes(table):
-        table[PREFIX + label] = table[PREFIX + label].map(f"{{:.{DECIMALS}f}}".format)
-    data = table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode()
+    data = to_csv(predictions, source=str(path))
     # No time stamp and no name inside: a figure that did not change leaves the committed file as it was.
     replace_file(path, gzip.compress(data, compresslevel=9, mtime=0) if path.suffix == ".gz" else data)
 
@@ -235,10 +283,14 @@ def _check_columns(predictions: pd.DataFrame, labels: list[str], source: str) ->
     if missing:
         came = ", ".join(map(str, predictions.columns)) or "none"
         raise CorpusError(f"{source} lacks the columns {', '.join(missing)}. Received: {came}.")
+    heads = continuous_heads(predictions)
+    if lacking := [TRUTH + name for name in heads if TRUTH + name not in predictions]:
+        raise CorpusError(f"{source} lacks the columns {', '.join(lacking)}. Received: {VALUE}... alone.")
     known = {*REQUIRED, *OPTIONAL, *(PREFIX + label for label in labels)}
+    known |= {prefix + name for name in heads for prefix in (TRUTH, VALUE)}
     unknown = [str(name) for name in predictions.columns if name not in known]
     if unknown:
-        allowed = ", ".join([*REQUIRED, *OPTIONAL, "p_CLASS"])
+        allowed = ", ".join([*REQUIRED, *OPTIONAL, "p_CLASS", "truth_HEAD and value_HEAD"])
         raise CorpusError(f"{source} has unknown columns {', '.join(unknown)}. Allowed: {allowed}.")
     if not predictions.columns.is_unique:
         raise CorpusError(f"{source} has the same column twice. Received: {', '.join(predictions.columns)}.")
@@ -275,7 +327,9 @@ def _numbers(column: pd.Series, what: str, allowed: str) -> pd.Series:
 
 def _text(column: pd.Series) -> pd.Series:
     """Plain strings and NaN, on every version of pandas."""
-    values = [np.nan if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+    values = [
+        np.nan if missing else str(value) for value, missing in zip(column.to_numpy(object), column.isna(), strict=True)
+    ]
     return pd.Series(values, index=column.index, dtype=object)
 
 

@@ -14,7 +14,9 @@ import pandas as pd
 from serzoo import metrics
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.bootstrap import Intervals, SpeakerConfusions, intervals, speaker_confusions
+from serzoo.evaluation.bootstrap import DEFAULT_METHOD, Intervals, SpeakerConfusions, intervals, speaker_confusions
+from serzoo.evaluation.continuous import continuous
+from serzoo.evaluation.influence import influences
 
 FIGURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "ua": metrics.ua,
@@ -25,7 +27,7 @@ FIGURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def summarize(
-    predictions: pd.DataFrame, resamples: int = 10_000, seed: int = 0, method: str = "percentile"
+    predictions: pd.DataFrame, resamples: int = 10_000, seed: int = 0, method: str = DEFAULT_METHOD
 ) -> dict[str, Any]:
     """Compute every figure of a table of predictions.
 
@@ -40,6 +42,7 @@ def summarize(
         ``recall_by_gender`` and ``ua_by_gender``: the same for each gender, drawn over its speakers;
         ``confusion``: ``{"labels", "counts"}``, rows are the truth, summed over seeds;
         ``fold_ua``: ``{"mean", "std", "values"}`` over folds, each averaged over seeds, ``std`` with n - 1;
+        ``continuous``: of :func:`serzoo.evaluation.continuous.continuous`;
         ``n`` (utterances), ``num_rows`` (utterances times seeds), ``num_speakers``, ``folds`` and ``seeds`` (how many);
         ``chance``: UA of guessing, one over the classes that occur;
         ``dropped``: how many rows were left out for which reason; ``warnings`` and ``notes``: sentences.
@@ -56,11 +59,11 @@ def summarize(
     confusions = speaker_confusions(table)
     options = {"resamples": resamples, "seed": seed, "method": method}
     names = [*FIGURES, *confusions.labels]
-    result = intervals(confusions.counts, _figures, **options)
+    result = intervals(confusions.counts, _figures, influence=_influence, **options)
     entries = _entries(result)
     num_figures = len(FIGURES)
     genders = {
-        str(gender): intervals(speaker_confusions(rows).counts, _figures, **options)
+        str(gender): intervals(speaker_confusions(rows).counts, _figures, influence=_influence, **options)
         for gender, rows in table.groupby("gender", sort=True)
     }
     fold_ua = _fold_ua(table)
@@ -76,6 +79,7 @@ def summarize(
         },
         "confusion": {"labels": confusions.labels, "counts": counts.tolist()},
         "fold_ua": _mean_and_std(fold_ua),
+        "continuous": continuous(table, **options),
         "n": int(len(table.drop_duplicates(tables.key_columns(table)))),
         "num_rows": int(len(table)),
         "num_speakers": len(confusions.speakers),
@@ -106,7 +110,7 @@ def recompute(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def compare(
-    a: pd.DataFrame, b: pd.DataFrame, resamples: int = 10_000, seed: int = 0, method: str = "percentile"
+    a: pd.DataFrame, b: pd.DataFrame, resamples: int = 10_000, seed: int = 0, method: str = DEFAULT_METHOD
 ) -> dict[str, Any]:
     """Compute by how much one model is better than another on the same utterances, seed by seed.
 
@@ -139,7 +143,12 @@ def compare(
     one, other = speaker_confusions(paired_a), speaker_confusions(paired_b[order])
     options = {"resamples": resamples, "seed": seed, "method": method}
     both = np.stack([one.counts, other.counts], axis=1)  # (speakers, 2, seeds, classes, classes)
-    result = intervals(both, lambda sums: _figures(sums[:, 0]) - _figures(sums[:, 1]), **options)
+    result = intervals(
+        both,
+        lambda sums: _figures(sums[:, 0]) - _figures(sums[:, 1]),
+        influence=lambda sums, own: _influence(sums[:, 0], own[:, 0]) - _influence(sums[:, 1], own[:, 1]),
+        **options,
+    )
     entries = [
         {"difference": entry["value"], "ci_low": entry["ci_low"], "ci_high": entry["ci_high"]}
         for entry in _entries(result)
@@ -166,6 +175,18 @@ def _figures(sums: np.ndarray) -> np.ndarray:
     defined = ~np.isnan(by_seed)
     with np.errstate(invalid="ignore"):
         return np.where(defined, by_seed, 0.0).sum(axis=1) / defined.sum(axis=1)
+
+
+def _influence(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Influence of each speaker on what :func:`_figures` gives: ``(draws, figures, speakers)``."""
+    total = 0.0
+    # Where a seed lacks a class, its recall is the mean of the other seeds.
+    seeds_with_class = np.maximum((sums.sum(axis=-1) > 0).sum(axis=1), 1)[:, :, None]  # (draws, classes, 1)
+    for seed in range(sums.shape[1]):
+        moved = influences(sums[:, seed], counts[:, seed])
+        figures = np.stack([getattr(moved, name) for name in FIGURES], axis=1) / sums.shape[1]
+        total = total + np.concatenate([figures, moved.recalls / seeds_with_class], axis=1)
+    return total
 
 
 def _entries(result: Intervals) -> list[dict[str, float]]:

@@ -4,21 +4,23 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, unknown_name
 from serzoo.evaluation.predictions import read
 from serzoo.evaluation.summary import compare, summarize
 
 _TITLES = {"ua": "UA", "wa": "WA", "macro_f1": "macro F1"}
+_LEGEND = "In per cent; in brackets the 95 % interval, bootstrapped over speakers. Differences are paired."
 
 
 def compare_table(
     runs: Sequence[str | os.PathLike] | Mapping[str, str | os.PathLike | pd.DataFrame],
     resamples: int = 10_000,
     seed: int = 0,
+    form: str = "markdown",
 ) -> str:
     """Set several models side by side, each against the first, with paired intervals.
 
@@ -27,38 +29,36 @@ def compare_table(
             measured against.
         resamples: number of bootstrap draws over speakers.
         seed: of the draws.
+        form: ``"markdown"`` or ``"latex"`` (of the package booktabs), in per cent, with how many pairs each difference
+            rests on and every warning below; or ``"csv"``, fractions with each end of an interval in a column of its
+            own, and the same remarks in the last one.
 
     Returns:
-        A Markdown table in per cent and, below it, how many pairs each difference rests on and every warning.
+        The table as text.
 
     Raises:
         CorpusError: if there are fewer than two runs, or two that cannot be paired.
         MissingFileError: if a run holds no predictions.
+        UnknownNameError: for a form that does not exist.
 
     Example:
         >>> print(compare_table(["runs/stl", "runs/mtl"]))  # doctest: +SKIP
     """
+    if form not in _FORMS:
+        raise unknown_name("form of a table", form, _FORMS)
     named = dict(runs) if isinstance(runs, Mapping) else dict(zip(_short_names(runs), runs, strict=True))
     if len(named) < 2:
         raise CorpusError(f"A comparison needs two runs or more. Received: {', '.join(named) or 'none'}.")
     tables = {name: run if isinstance(run, pd.DataFrame) else read(run) for name, run in named.items()}
     first, *others = tables
-    heads = ["model", "n", "seeds", *_TITLES.values(), *(f"{title} minus {first}" for title in _TITLES.values())]
-    lines = [f"| {' | '.join(heads)} |", f"| --- {'| ---: ' * (len(heads) - 1)}|"]
-    remarks = []
+    lines = []
     for name, table in tables.items():
         summary = summarize(table, resamples, seed)
-        cells = [name, str(summary["n"]), str(summary["seeds"]), *(_percent(summary[figure]) for figure in _TITLES)]
-        remarks += [f"{name}: {text}" for text in (*summary["notes"], *summary["warnings"], *_dropped(summary))]
-        if name in others:
-            paired = compare(table, tables[first], resamples, seed)
-            cells += [_percent(paired[figure], sign="+") for figure in _TITLES]
-            remarks.append(_pairs(name, first, paired))
-        else:
-            cells += [""] * len(_TITLES)
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "In per cent; in brackets the 95 % interval, bootstrapped over speakers. Differences are paired.", ""]
-    return "\n".join([*lines, *(f"- {remark}" for remark in remarks)]) + "\n"
+        paired = compare(table, tables[first], resamples, seed) if name in others else None
+        remarks = [*summary["notes"], *summary["warnings"], *_dropped(summary)]
+        remarks = [f"{name}: {text}" for text in remarks] + ([_pairs(name, first, paired)] if paired else [])
+        lines.append(_Line(name, summary, paired, remarks))
+    return _FORMS[form](first, lines)
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
@@ -81,6 +81,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         lines.append(f"{title:<10} {_percent(summary[figure])}{chance}")
     if summary["folds"] > 1:
         lines.append(f"UA by fold {100 * summary['fold_ua']['mean']:.1f} +- {100 * summary['fold_ua']['std']:.1f}")
+    for head, figures in summary.get("continuous", {}).items():
+        told = ", ".join(
+            f"{name.upper()} {figures[name]['value']:.3f} [{figures[name]['ci_low']:.3f}, "
+            f"{figures[name]['ci_high']:.3f}]"
+            for name in ("ccc", "pcc", "mae", "rmse")
+        )
+        lines.append(f"{head:<10} {told}  n {figures['n']}")
     width = max(map(len, summary["recall"]))
     for label, entry in summary["recall"].items():
         genders = "".join(
@@ -90,6 +97,64 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     lines += [*summary["notes"], *(f"warning: {text}" for text in summary["warnings"]), *_dropped(summary)]
     lines += [f"failed: {failure['file']}: {failure['reason']}" for failure in summary.get("failed", [])]
     return "\n".join(lines) + "\n"
+
+
+class _Line(NamedTuple):
+    """A model of a comparison: its figures, those of the differences from the first one, and what to say of it."""
+
+    name: str
+    summary: Mapping[str, Any]
+    paired: Mapping[str, Any] | None
+    remarks: list[str]
+
+    def cells(self) -> list[str]:
+        """Texts of the row, in per cent."""
+        figures = [_percent(self.summary[figure]) for figure in _TITLES]
+        gains = [_percent(self.paired[figure], sign="+") if self.paired else "" for figure in _TITLES]
+        return [self.name, str(self.summary["n"]), str(self.summary["seeds"]), *figures, *gains]
+
+
+def _heads(first: str) -> list[str]:
+    return ["model", "n", "seeds", *_TITLES.values(), *(f"{title} minus {first}" for title in _TITLES.values())]
+
+
+def _markdown(first: str, lines: Sequence[_Line]) -> str:
+    heads = _heads(first)
+    text = [f"| {' | '.join(heads)} |", f"| --- {'| ---: ' * (len(heads) - 1)}|"]
+    text += [f"| {' | '.join(line.cells())} |" for line in lines]
+    return "\n".join([*text, "", _LEGEND, "", *(f"- {each}" for line in lines for each in line.remarks)]) + "\n"
+
+
+def _latex(first: str, lines: Sequence[_Line]) -> str:
+    heads = _heads(first)
+    text = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule"]
+    text += [" & ".join(map(_escaped, heads)) + r" \\", r"\midrule"]
+    text += [" & ".join(map(_escaped, line.cells())) + r" \\" for line in lines]
+    text += [r"\bottomrule"]
+    for remark in (_LEGEND, *(each for line in lines for each in line.remarks)):
+        text.append(rf"\multicolumn{{{len(heads)}}}{{l}}{{\footnotesize {_escaped(remark)}}} \\")
+    return "\n".join([*text, r"\end{tabular}"]) + "\n"
+
+
+def _csv(first: str, lines: Sequence[_Line]) -> str:
+    rows = []
+    for line in lines:
+        row = {"model": line.name, "n": line.summary["n"], "seeds": line.summary["seeds"]}
+        for figure in _TITLES:
+            row |= {figure: line.summary[figure]["value"]}
+            row |= {f"{figure}_{end}": line.summary[figure][end] for end in ("ci_low", "ci_high")}
+        for figure in _TITLES:
+            gain = line.paired[figure] if line.paired else dict.fromkeys(("difference", "ci_low", "ci_high"))
+            row |= {f"{figure}_minus_first": gain["difference"]}
+            row |= {f"{figure}_minus_first_{end}": gain[end] for end in ("ci_low", "ci_high")}
+        rows.append(row | {"remarks": "; ".join(line.remarks)})
+    return pd.DataFrame(rows).to_csv(index=False, float_format="%.6f", lineterminator="\n")
+
+
+def _escaped(text: str) -> str:
+    """Text as LaTeX prints it."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(each, f"\\{each}" if each in "&%$#_{}" else each) for each in text)
 
 
 def _short_names(paths: Sequence[str | os.PathLike]) -> list[str]:
@@ -124,3 +189,6 @@ def _pairs(name: str, first: str, paired: Mapping[str, Any]) -> str:
     text = f"{name} minus {first}: {paired['num_rows']} pairs of {paired['num_speakers']} speakers"
     left_out = paired["unpaired"]["a"] + paired["unpaired"]["b"]
     return text + (f"; {left_out} rows without a partner left out" if left_out else "")
+
+
+_FORMS = {"csv": _csv, "latex": _latex, "markdown": _markdown}

@@ -21,9 +21,11 @@ class AttentionPooling(keras.layers.Layer):
     Call arguments:
         x: features, shape ``(batch, frames, features)``.
         num_frames: valid frames of each clip, integers of shape ``(batch,)``.
+        weight: what each frame counts beside its score, floats >= 0 of shape ``(batch, frames)``; ``None`` for 1. A
+            frame with weight 0 has no part in the average.
 
     Output shape:
-        ``(batch, features)``.
+        ``(batch, features)``; zero for a clip without a frame that counts.
 
     Example:
         >>> layer = AttentionPooling()
@@ -39,7 +41,7 @@ class AttentionPooling(keras.layers.Layer):
             raise ValueError(f"AttentionPooling: units must be an integer >= 1 or None. Received: {units!r}.")
         self.units = units
 
-    def build(self, x_shape, num_frames_shape):
+    def build(self, x_shape, num_frames_shape, weight_shape=None):
         """Create the weights of the score."""
         features = x_shape[-1]
         if self.units is not None:
@@ -48,12 +50,13 @@ class AttentionPooling(keras.layers.Layer):
             features = self.units
         self.query = self.add_weight(name="query", shape=(features, 1), initializer="glorot_uniform")
 
-    def attention(self, x, num_frames):
+    def attention(self, x, num_frames, weight=None):
         """Compute the weights of the frames.
 
         Args:
             x: features, shape ``(batch, frames, features)``.
             num_frames: valid frames of each clip, integers of shape ``(batch,)``.
+            weight: as of the call.
 
         Returns:
             float32, shape ``(batch, frames)``: not negative, zero beyond ``num_frames``, each row with sum 1.
@@ -67,19 +70,21 @@ class AttentionPooling(keras.layers.Layer):
         score = ops.where(mask, ops.cast(score, "float32"), -1e30)
         # Keras's softmax warns of an axis of length 1, which a short clip has by right.
         alpha = ops.exp(score - ops.max(score, axis=-1, keepdims=True)) * ops.cast(mask, "float32")
+        if weight is not None:
+            alpha = alpha * ops.where(mask, ops.cast(weight, "float32"), 0.0)
         return alpha / ops.maximum(ops.sum(alpha, axis=-1, keepdims=True), 1e-30)
 
-    def call(self, x, num_frames):
-        alpha = self.attention(x, num_frames)
+    def call(self, x, num_frames, weight=None):
+        alpha = self.attention(x, num_frames, weight)
         # 0 times the padding is not 0 where the padding holds an infinity.
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]
         values = ops.where(mask, ops.cast(x, "float32"), 0.0)
         return ops.cast(ops.matmul(alpha[:, None, :], values)[:, 0], self.compute_dtype)
 
-    def compute_output_shape(self, x_shape, num_frames_shape):
+    def compute_output_shape(self, x_shape, num_frames_shape, weight_shape=None):
         return (x_shape[0], x_shape[-1])
 
-    def compute_output_spec(self, x, num_frames):
+    def compute_output_spec(self, x, num_frames, weight=None):
         return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=self.compute_dtype)
 
     def get_config(self):

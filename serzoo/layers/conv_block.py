@@ -95,7 +95,7 @@ class ConvBlock(keras.layers.Layer):
             x = ops.pad(x, [[0, 0], [k // 2, k // 2], [f // 2, f // 2], [0, 0]])
         x = self.conv(x)
         num_frames = _ceil_div(num_frames, self.strides[0])
-        x = self.activation(self.norm(x, num_frames, training=training))
+        x = self.normalized(x, num_frames, training)
         is_relu = self.activation is keras.activations.relu  # leaves the zeros in the padding as they are
         if self.pool_size is not None:
             # Half a pool of padding must not win the maximum.
@@ -106,6 +106,10 @@ class ConvBlock(keras.layers.Layer):
         if self.drop is not None:
             x = self.drop(x, training=training)
         return x, num_frames
+
+    def normalized(self, x, num_frames, training=None):
+        """Normalise and activate the output of the convolution: ``(batch, frames, bands, filters)``."""
+        return self.activation(self.norm(x, num_frames, training=training))
 
     def compute_output_shape(self, x_shape, num_frames_shape):
         sizes = x_shape[1:3]

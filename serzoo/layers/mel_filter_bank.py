@@ -21,7 +21,8 @@ def mel_filter_bank(sample_rate_hz, fft_size, num_mels, min_hz, max_hz, scale="h
         num_mels: number of bands.
         min_hz: lower foot of the first band in Hz.
         max_hz: upper foot of the last band in Hz.
-        scale: ``"htk"``, 2595 log10(1 + f / 700), or ``"slaney"``, linear up to 1 kHz and logarithmic above.
+        scale: ``"htk"``, 2595 log10(1 + f / 700), or ``"slaney"``, linear up to 1 kHz and logarithmic above, or
+            ``"linear"``, the frequency itself.
         norm: ``None`` for triangles of height 1, ``"slaney"`` for triangles of area 1 (in Hz).
 
     Returns:
@@ -45,6 +46,8 @@ def mel_filter_bank(sample_rate_hz, fft_size, num_mels, min_hz, max_hz, scale="h
 
 
 def _hz_to_mel(hz, scale):
+    if scale == "linear":
+        return hz
     if scale == "htk":
         return 2595.0 * np.log10(1.0 + hz / 700.0)
     log_part = _SLANEY_BREAK_MEL + np.log(np.maximum(hz, _SLANEY_BREAK_HZ) / _SLANEY_BREAK_HZ) / _SLANEY_LOG_STEP
@@ -52,6 +55,8 @@ def _hz_to_mel(hz, scale):
 
 
 def _mel_to_hz(mel, scale):
+    if scale == "linear":
+        return mel
     if scale == "htk":
         return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
     above = np.maximum(mel - _SLANEY_BREAK_MEL, 0.0)

@@ -105,9 +105,10 @@ class Standardize(keras.layers.Layer):
         count = ops.sum(weight, axis=1, keepdims=True)
         count = ops.maximum(count * x.shape[2] if self.axes == "all" else count, 1.0)
         # Relative to one of its values a constant is exactly 0: its rounding error would be divided by epsilon.
-        x = ops.where(mask, x - (x[:, :1, :1] if self.axes == "all" else x[:, :1]), 0.0)
+        x = x - (x[:, :1, :1] if self.axes == "all" else x[:, :1])
+        # Masked by products: a CPU is slow at choosing between arrays by a mask of fewer dimensions.
         mean = ops.sum(x * weight, axis=axes, keepdims=True) / count
-        x = ops.where(mask, x - mean, 0.0)
+        x = (x - mean) * ops.cast(mask, "float32")
         variance = ops.sum(ops.square(x) * weight, axis=axes, keepdims=True) / count
         std = ops.sqrt(ops.maximum(variance, 1e-12))  # the square root has no gradient at 0
         return x / (std + self.epsilon)

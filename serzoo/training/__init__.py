@@ -1,6 +1,7 @@
 """Training: a protocol's folds and seeds, run on disk, and the way from a run to published weights."""
 
+from serzoo.training.pretrain import pretrain
 from serzoo.training.publish import publish
 from serzoo.training.run import train
 
-__all__ = ["publish", "train"]
+__all__ = ["pretrain", "publish", "train"]

@@ -16,46 +16,93 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from serzoo import layers, metrics, pipeline, registry
+from serzoo import layers, losses, metrics, pipeline, registry
 from serzoo.errors import ConfigError, RunError, SerzooError
 from serzoo.files import replace_file
-from serzoo.plan import num_steps, plan_epoch
+from serzoo.plan import AUGMENTATION, augmentation_types, num_steps, plan_epoch
+from serzoo.training.layerwise import LayerwiseAdamW, layer_shares
+from serzoo.training.watch import Watch
 
 STATE = "state.npz"
 LOG = "log.csv"
 
 
-def augmented(model: keras.Model, augmentation, seed: int) -> keras.Model:
+def augmented(model: keras.Model, config, seed: int, recorded_noise: bool = False) -> keras.Model:
     """Wrap a model for training: the layers that vary the waveform, in front of it.
 
     Args:
         model: from ``{"waveform", "num_samples"}`` to outputs by name.
-        augmentation: the section of the config.
+        config: the model's config.
         seed: seed of the layers.
+        recorded_noise: whether recorded noise is mixed in, in the place of coloured noise.
 
     Returns:
         Model with the same outputs and shared weights, and two inputs more: ``partner`` and ``weight`` of the mix, each
-        ``(batch,)``.
+        ``(batch,)``. With recorded noise also ``noise`` ``(batch, samples)`` and ``noise_num_samples``, ``snr_db`` and
+        ``noise_class``, each ``(batch,)``; an output by segment for the label ``noise`` is then its loss, ``(batch,)``.
+        Where types of augmentation are told apart, ``augmentation``, the type of each clip, ``(batch,)``.
     """
+    augmentation = config.augmentation
     waveform = keras.Input((None,), name="waveform")
     num_samples = keras.Input((), dtype="int32", name="num_samples")
     partner = keras.Input((), dtype="int32", name="partner")
     weight = keras.Input((), name="weight")
+    inputs = {"waveform": waveform, "num_samples": num_samples, "partner": partner, "weight": weight}
+    chosen = _as_planned(augmentation_types(config), inputs)
     x, n = waveform, num_samples
     if tuple(augmentation.speed) != (1.0, 1.0):
-        x, n = layers.RandomSpeed(*augmentation.speed, seed=seed)(x, n)
+        x, n = chosen("speed", layers.RandomSpeed(*augmentation.speed, seed=seed)(x, n), (x, n))
     if augmentation.mixup_probability:
         x, n = layers.Mixup()(x, n, partner, weight)
-    if augmentation.noise_probability:
-        x = layers.RandomNoise(*augmentation.noise_snr_db, augmentation.noise_probability, seed=seed + 1)(x, n)
+    clean = x
+    if recorded_noise:
+        inputs["noise"] = keras.Input((None,), name="noise")
+        inputs |= {name: keras.Input((), dtype="int32", name=name) for name in ("noise_num_samples", "noise_class")}
+        inputs["snr_db"] = keras.Input((), name="snr_db")
+        x = layers.MixAtSNR()(x, n, inputs["noise"], inputs["noise_num_samples"], inputs["snr_db"])
+    elif augmentation.noise_probability:
+        probability = augmentation.noise_probability if AUGMENTATION not in inputs else 1.0
+        noisy = layers.RandomNoise(*augmentation.noise_snr_db, probability, seed=seed + 1)(x, n)
+        (x,) = chosen("noise", (noisy,), (x,))
     if tuple(augmentation.gain_db) != (0.0, 0.0):
         x = layers.RandomGain(*augmentation.gain_db, seed=seed + 2)(x)
-    inputs = {"waveform": waveform, "num_samples": num_samples, "partner": partner, "weight": weight}
-    return keras.Model(inputs, model({"waveform": x, "num_samples": n}), name="training")
+    outputs = model({"waveform": x, "num_samples": n})
+    if recorded_noise and "noise" in config.heads:
+        segment = model.get_layer("noise").segment_samples
+        loss = layers.SegmentNoiseLoss(segment, config.heads["noise"].label_smoothing)
+        outputs = {**outputs, "noise": loss(outputs["noise"], clean, n, inputs["noise_class"])}
+    return keras.Model(inputs, outputs, name="training")
 
 
-def compiled(wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: int) -> keras.Model:
-    """Compile with AdamW, warm-up and cosine decay, and one weighted loss for each head and objective."""
+def _as_planned(types: Sequence[str], inputs: dict):
+    """Choose between a step of the augmentation and what came before it, by the plan; without types every clip has it.
+
+    Args:
+        types: as of :func:`serzoo.plan.augmentation_types`.
+        inputs: gets the input ``augmentation``, the type of each clip, if there are types.
+
+    Returns:
+        Function of the type, the tensors after the step and those before it.
+    """
+    if not types:
+        return lambda name, after, before: after
+    kind = inputs[AUGMENTATION] = keras.Input((), dtype="int32", name=AUGMENTATION)
+
+    def chosen(name, after, before):
+        of_type = keras.ops.equal(kind, types.index(name))
+        masks = (of_type if len(each.shape) == 1 else of_type[:, None] for each in before)
+        return tuple(keras.ops.where(*each) for each in zip(masks, after, before, strict=True))
+
+    return chosen
+
+
+def compiled(
+    wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: int, shares: Mapping[str, float] | None = None
+) -> keras.Model:
+    """Compile with AdamW, warm-up and cosine decay, and one weighted loss for each head and objective.
+
+    ``shares`` are as of :class:`serzoo.training.layerwise.LayerwiseAdamW`.
+    """
     training = config.training
     warmup = round(training.warmup_epochs * steps_per_epoch)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -64,8 +111,9 @@ def compiled(wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: i
         warmup_target=training.learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = LayerwiseAdamW(
         schedule,
+        shares=shares,
         weight_decay=training.weight_decay,
         global_clipnorm=training.clip_norm,
         use_ema=training.ema_momentum is not None,
@@ -83,8 +131,10 @@ def compiled(wrapper: keras.Model, config, total_epochs: int, steps_per_epoch: i
     wrapper.compile(
         optimizer=optimizer,
         loss={
-            name: keras.losses.CategoricalCrossentropy(label_smoothing=scored[name].label_smoothing, **options)
-            if label
+            name: _Concordance()
+            if name in config.heads and config.heads[name].scale
+            else keras.losses.CategoricalCrossentropy(label_smoothing=scored[name].label_smoothing, **options)
+            if label and len(wrapper.output[name].shape) > 1
             else _OutputIsTheLoss(**options)
             for name, label in config.labels.items()
         },
@@ -105,6 +155,13 @@ class _OutputIsTheLoss(keras.losses.Loss):
         return keras.ops.reshape(y_pred, (-1,))
 
 
+class _Concordance(keras.losses.Loss):
+    """The loss of a head with a scale: that of the whole batch, not of each clip, so the weights come in before."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return losses.concordance_loss(y_true[:, 1], y_pred[:, 1], sample_weight)  # the share of the upper end
+
+
 def fit(
     model,
     config,
@@ -112,6 +169,7 @@ def fit(
     targets: Mapping[str, np.ndarray],
     *,
     labels: Mapping[str, Sequence[str]] | None = None,
+    noise=None,
     epochs: int,
     seed: int,
     folder: Path,
@@ -131,6 +189,7 @@ def fit(
         clips: waveforms of the training rows, a list of arrays or :class:`serzoo.pipeline.Clips`.
         targets: one-hot labels of the training rows by name; see :func:`serzoo.plan.plan_epoch`.
         labels: class names of each of the targets; those of the model's heads if None.
+        noise: recorded noise to mix in, :class:`serzoo.noises.Noises`; None for the coloured noise of the config.
         epochs: epochs to train.
         seed: seed of draws, augmentation and dropout.
         folder: where log and state are kept.
@@ -141,7 +200,7 @@ def fit(
 
     Returns:
         One dict for each epoch: losses, learning rate, ``val_ua``; of each labelled objective the accuracy, too, and
-        its chance level.
+        its chance level; and what :class:`serzoo.training.watch.Watch` sees.
 
     Raises:
         RunError: if the loss is no longer finite, the memory of the device is too small for a batch, or the state in
@@ -152,21 +211,23 @@ def fit(
     steps, total_epochs = num_steps(len(targets["emotion"]), config.training), total_epochs or epochs
     graph = registry.training_graph(config.name) if config.objectives else None
     trained = graph(model, config, labels or model.heads, steps * total_epochs, seed) if graph else model
-    wrapper = compiled(augmented(trained, config.augmentation, seed), config, total_epochs, steps)
+    wrapper = augmented(trained, config, seed, noise is not None)
+    wrapper = compiled(wrapper, config, total_epochs, steps, layer_shares(model, config))
     wrapper.optimizer.build(wrapper.trainable_variables)
-    chances = _chances(plan_epoch(targets, 0, seed, config), config)
-    epoch_end = _EpochEnd(wrapper, model, folder, validation, chances, keep_best=config.training.keep == "best")
+    first_plan = plan_epoch(targets, 0, seed, config, None if noise is None else noise.targets)
+    watch = Watch(trained, model, clips, _chances(first_plan, config))
+    epoch_end = _EpochEnd(wrapper, model, folder, validation, watch, keep_best=config.training.keep == "best")
     first = epoch_end.restore()
 
     if first < epochs:
         callbacks = [epoch_end, keras.callbacks.TerminateOnNaN()]
         clips = _Watched(clips)
         if keras.backend.backend() == "tensorflow":
-            feed = pipeline.dataset(clips, targets, config, seed, epoch=first)
+            feed = pipeline.dataset(clips, targets, config, seed, epoch=first, noise=noise)
             if tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(Path(folder) / "tensorboard", write_graph=False))
         else:
-            feed = pipeline.ArrayFeed(clips, targets, config, seed, epoch=first)
+            feed = pipeline.ArrayFeed(clips, targets, config, seed, epoch=first, noise=noise)
             callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: feed.draw(epoch)))
         with _plain_errors(clips, config.training.batch_size):
             wrapper.fit(
@@ -198,9 +259,9 @@ def _chances(plan: Mapping[str, np.ndarray], config) -> dict[str, float]:
 class _EpochEnd(keras.callbacks.Callback):
     """Judge the validation speakers with the averaged weights, then write the log and the state."""
 
-    def __init__(self, wrapper, inner, folder: Path, validation, chances: Mapping[str, float], keep_best: bool):
+    def __init__(self, wrapper, inner, folder: Path, validation, watch, keep_best: bool):
         super().__init__()
-        self._chances = chances
+        self._watch = watch
         self._wrapper, self._inner, self._folder = wrapper, inner, Path(folder)
         self._validation, self._keep_best = validation, keep_best and validation is not None
         self.rows: list[dict] = []
@@ -211,14 +272,17 @@ class _EpochEnd(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = logs if logs is not None else {}
         row = {"epoch": epoch + 1, "learning_rate": _number(self._wrapper.optimizer.learning_rate)}
-        row |= {key: float(value) for key, value in logs.items() if not key.startswith("val_")} | self._chances
+        row |= {key: float(value) for key, value in logs.items() if not key.startswith("val_")}
         if not math.isfinite(row["loss"]):
             return  # TerminateOnNaN ends the run; the last good state stays
+        seen = self._watch.columns()
+        row |= seen
+        logs.update(seen)  # for TensorBoard, which reads them next
         if self._validation is not None:
             with averaged_weights(self._wrapper):
                 row["val_ua"] = logs["val_ua"] = self._judge()
                 if self._keep_best and row["val_ua"] > max((r["val_ua"] for r in self.rows), default=-1):
-                    self._best = [np.array(variable) for variable in self._inner.variables]
+                    self._best = [_copy(variable) for variable in self._inner.variables]
         self.rows.append(row)
         self._save()
 
@@ -252,7 +316,7 @@ class _EpochEnd(keras.callbacks.Callback):
                 variable.assign(value)
             return
         for variable, average in _averages(self._wrapper.optimizer):
-            variable.assign(np.array(average))
+            variable.assign(_copy(average))
 
     # --- own ----------------------------------------------------------------------------------------------------
 
@@ -271,7 +335,7 @@ class _EpochEnd(keras.callbacks.Callback):
         writer.writeheader()
         writer.writerows(self.rows)
         replace_file(self._folder / LOG, text.getvalue().encode())
-        arrays = {f"variable{i}": np.asarray(variable) for i, variable in enumerate(self._variables())}
+        arrays = {f"variable{i}": _copy(variable) for i, variable in enumerate(self._variables())}
         arrays |= {f"best{i}": value for i, value in enumerate(self._best or [])}
         packed = io.BytesIO()
         np.savez(packed, epochs=len(self.rows), **arrays)
@@ -287,7 +351,10 @@ class _Watched:
 
     def __init__(self, clips):
         self._clips = clips
+        self._in_graph: set[int] = set()  # what tensorflow-io is decoding
         self.error: SerzooError | None = None
+        if hasattr(clips, "source"):
+            self.source, self.keep = self._source, self._keep
 
     def release(self) -> None:
         """Let go of the clips; what is still read ahead is silence that nobody hears."""
@@ -302,6 +369,23 @@ class _Watched:
             self.error = error
             raise
 
+    def look_again(self) -> None:
+        """Read what tensorflow-io was decoding when something failed: its errors name no file."""
+        with contextlib.suppress(SerzooError):
+            for index in sorted(self._in_graph):
+                self[index]
+
+    def _source(self, index: int):
+        if (clips := self._clips) is None or (found := clips.source(index)) is None:
+            return None
+        self._in_graph.add(index)
+        return found
+
+    def _keep(self, index: int, clip: np.ndarray) -> None:
+        self._in_graph.discard(index)
+        if (clips := self._clips) is not None:
+            clips.keep(index, clip)
+
 
 @contextlib.contextmanager
 def _plain_errors(clips: _Watched, batch_size: int) -> Iterator[None]:
@@ -312,6 +396,8 @@ def _plain_errors(clips: _Watched, batch_size: int) -> Iterator[None]:
         raise
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
+        if clips.error is None:
+            clips.look_again()
         if clips.error is not None:
             raise clips.error from error
         for number in (errno.ENOSPC, errno.EROFS, errno.EACCES):
@@ -329,9 +415,9 @@ def _plain_errors(clips: _Watched, batch_size: int) -> Iterator[None]:
 def averaged_weights(wrapper: keras.Model):
     """Put the moving averages in the place of the weights for a while."""
     pairs = list(_averages(wrapper.optimizer))
-    raw = [np.array(variable) for variable, _ in pairs]
+    raw = [_copy(variable) for variable, _ in pairs]
     for variable, average in pairs:
-        variable.assign(np.array(average))  # a copy: JAX would share the buffer, and delete it under the other one
+        variable.assign(_copy(average))  # JAX would share the buffer, and delete it under the other one
     try:
         yield
     finally:
@@ -383,6 +469,10 @@ def _averages(optimizer):
     if optimizer.use_ema:
         # Keras has no public reader of the averages; its own SwapEMAWeights uses this attribute, too
         yield from zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True)
+
+
+def _copy(variable) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def _number(value) -> float:

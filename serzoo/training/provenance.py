@@ -11,12 +11,13 @@ import pandas as pd
 from serzoo import __version__
 
 
-def fingerprint(rows: pd.DataFrame, root: str | Path) -> dict:
+def fingerprint(rows: pd.DataFrame, root: str | Path, labels=("emotion", "gender", "speaker")) -> dict:
     """Number of rows of a corpus, and a hash over file names, sizes and labels.
 
     Args:
         rows: rows of one corpus, as from :func:`serzoo.corpora.read`.
         root: its folder.
+        labels: columns to count in.
 
     Returns:
         ``{"rows": ..., "sha256": ...}``.
@@ -24,7 +25,7 @@ def fingerprint(rows: pd.DataFrame, root: str | Path) -> dict:
     digest = hashlib.sha256()
     for row in rows.sort_values(["file", "start"]).itertuples():
         digest.update(f"{row.file}|{(Path(root) / row.file).stat().st_size}|{row.start}|{row.end}".encode())
-        digest.update(f"|{row.emotion}|{row.gender}|{row.speaker}\n".encode())
+        digest.update(f"|{'|'.join(str(getattr(row, label)) for label in labels)}\n".encode())
     return {"rows": len(rows), "sha256": digest.hexdigest()}
 
 

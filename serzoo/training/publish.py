@@ -15,8 +15,8 @@ import yaml
 from serzoo import __version__, registry, zoo
 from serzoo import config as configs
 from serzoo.errors import RunError, WeightsError
-from serzoo.evaluation import predictions, summarize
-from serzoo.files import replace_file
+from serzoo.evaluation import leaks, predictions, summarize
+from serzoo.files import RECORDINGS, replace_file
 from serzoo.training.recipe import differences, recipe
 
 
@@ -57,6 +57,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
     cards = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob(f"*/{zoo.CARD}"))}
     if not cards or (figure and not (run / "report.json").exists()):
         raise RunError(f"{run} is not finished. serzoo train ... --resume goes on with it.")
+    if leaky := [folder.name for folder, card in cards.items() if card.get("leak")]:
+        raise RunError(f"{run} cannot be published: speakers or recordings were shared in {', '.join(leaky)}.")
 
     there = configs.load(run / "config.yaml")
     if found := differences(recipe(there), recipe(configs.override(settings, about["overrides"]))):
@@ -83,7 +85,7 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
 
     for path, data in files.items():
         replace_file(path, data)
-    written = list(files)
+    written = [*files, *leaks.publish_recordings(run / RECORDINGS)]
     if figure:
         written.append(registry.configs_folder() / "reported" / file)
         predictions.write(written[-1], told)
@@ -135,6 +137,7 @@ def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mappi
         "file": file,
         "sha256": hashlib.sha256(data).hexdigest(),
         "classes": card["heads"]["emotion"],
+        **({"noise": card["heads"]["noise"]} if "noise" in card["heads"] else {}),
         "corpora": card["corpora"],
         "licence": card["licence"],
         "commercial": card["commercial"],
@@ -142,6 +145,7 @@ def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mappi
         "fold": card["fold"],
         "seed": card["seed"],
         "epochs": card["epochs"],
+        "temperature": card.get("temperature"),
         "command": _command(about),
         "serzoo_version": __version__,
         "overrides": {key: value for key, value in about["overrides"].items() if not key.startswith("training.")},
@@ -173,6 +177,9 @@ _METRICS = ("ua", "wa", "macro_f1")
 def _command(about: Mapping) -> str:
     words = ["serzoo", "train", about["model"]]
     words += [word for corpus in about["corpora"] for word in ("--corpus", f"{corpus}=ROOT")]
+    words += [word for corpus in about.get("noise") or () for word in ("--noise", f"{corpus}=ROOT")]
+    streams = [f"{stream}:{corpus}=ROOT" for stream, each in about.get("streams", {}).items() for corpus in each]
+    words += [word for stream in streams for word in ("--stream", stream)]
     words += ["--protocol", about["protocol"], "--out", "RUN"]
     words += [word for seed in about["seeds"] for word in ("--seed", str(seed))]
     if about["protocol"] == "all":

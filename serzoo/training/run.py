@@ -1,8 +1,9 @@
 """Train a model by a protocol: every seed and fold, kept in a run folder that can be resumed.
 
 A run holds ``config.yaml`` (resolved), ``run.json`` (what was run, on what, with what), ``predictions.csv`` and
-``report.json`` (of all test speakers), and for each seed and fold a folder ``seedS-foldF`` with ``log.csv``, the
-state to resume from, ``final.weights.h5``, ``predictions.csv`` and, written last, ``card.json``.
+``report.json`` (of all test speakers), ``training.png`` (the logs as a picture), and for each seed and fold a folder
+``seedS-foldF`` with ``log.csv``, the state to resume from, ``final.weights.h5``, ``predictions.csv`` and, written last,
+``card.json``.
 """
 
 import json
@@ -16,18 +17,24 @@ import keras
 import pandas as pd
 
 from serzoo import config as configs
-from serzoo import corpora, pipeline, zoo
-from serzoo.corpora import Fold
-from serzoo.errors import RunError, SerzooError, SpeakerLeakError
-from serzoo.evaluation import predictions, summarize
+from serzoo import corpora, noises, pipeline, scales, zoo
+from serzoo.errors import RunError, SerzooError
+from serzoo.evaluation import LEAK_STAMP, predictions, summarize
 from serzoo.files import replace_file, to_json
+from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training import fit as fitting
 from serzoo.training import provenance
+from serzoo.training.calibrate import calibrate, temperature_of
+from serzoo.training.checks import check_labels, check_noise, check_target
+from serzoo.training.curves import curves_png
+from serzoo.training.folder import open_run, save_weights
+from serzoo.training.guard import guard
+from serzoo.training.init import heard_by, sources_of
 from serzoo.training.recipe import differences, recipe
 from serzoo.training.streams import joined_roots, label_classes, labels_of, streams_of, with_streams
 
 ALL = "all"
-RECORD = "run.json"
+CURVES = "training.png"
 
 
 def train(
@@ -40,7 +47,9 @@ def train(
     epochs_from: str | Path | None = None,
     init: str | None = None,
     streams: Mapping[str, Mapping[str, str | Path]] | None = None,
+    noise: Mapping[str, str | Path] | None = None,
     overrides: Mapping | None = None,
+    allow_speaker_leak: bool = False,
     resume: bool = False,
     partial: bool = False,
     verbose: str | int = "auto",
@@ -56,8 +65,12 @@ def train(
         epochs_from: a finished run of the same recipe: ``"all"`` takes its classes, and the number of epochs that it
             chose.
         init: trained model to start from, as :func:`serzoo.load` takes it; its emotion head is new if classes differ.
+            Of a run with the same folds, each fold starts from its own.
         streams: root folders by corpus of each stream beside ``corpora_roots``; see :mod:`serzoo.training.streams`.
+        noise: root folder of each noise corpus; recordings of their training splits take the place of coloured noise.
         overrides: config values by dotted key.
+        allow_speaker_leak: go on with speakers, files or recordings that stand on both sides of a fold, and stamp
+            every output.
         resume: go on with a run that was cut off.
         partial: accept incomplete copies of the corpora.
         verbose: as of ``keras.Model.fit``.
@@ -68,7 +81,8 @@ def train(
     Raises:
         RunError: if the folder exists, or holds another run than the one to resume; if the disk is full or the folder
             read-only, the loss not finite or the memory of the device too small.
-        SpeakerLeakError: if ``init`` has seen a test speaker.
+        SpeakerLeakError: if ``init`` has seen a test speaker, or a file or a bit-identical recording stands on both
+            sides of a fold.
         CorpusError: if the corpora do not fit the protocol.
 
     Example:
@@ -85,11 +99,17 @@ def train(
     elif epochs_from is not None:
         raise RunError("epochs_from is for protocol 'all' only: a protocol chooses its epochs by itself.")
     rules = corpora.protocol(judged_by)
-    table, dropped = rules.apply(corpora.read_many(corpora_roots, partial=partial))
-    folds = [corpora.all_speakers(table)] if protocol == ALL else rules.folds(table)
-    source = _source(init, folds) if init else None
+    table = corpora.read_many(corpora_roots, partial=partial)
     others = streams_of(streams or {}, config, partial=partial)
-    roots = joined_roots(corpora_roots, *(streams or {}).values())
+    skipped = {reason: count for each in (table, *others.values()) for reason, count in each.attrs["skipped"].items()}
+    table, dropped = rules.apply(table)
+    folds = [corpora.all_speakers(table)] if protocol == ALL else rules.folds(table)
+    sources = sources_of(init, folds, seeds, allow_speaker_leak) if init else {}
+    sounds = noises.read(noise) if noise else None
+    check_noise(config, sounds)
+    check_labels(config, table, others)
+    check_target(config, rules, table, others)
+    roots = corpora.folders(joined_roots(corpora_roots, *(streams or {}).values()))
 
     about = {
         "model": config.name,
@@ -98,9 +118,7 @@ def train(
         "epochs": epochs,
         "seeds": seeds,
         "init": str(init) if init else None,
-        "corpora": {
-            corpus: provenance.fingerprint(rows, corpora_roots[corpus]) for corpus, rows in table.groupby("corpus")
-        },
+        "corpora": {corpus: provenance.fingerprint(rows, roots[corpus]) for corpus, rows in table.groupby("corpus")},
         "overrides": dict(overrides or {}),
     }
     if others:
@@ -108,15 +126,25 @@ def train(
             stream: {corpus: provenance.fingerprint(rows, roots[corpus]) for corpus, rows in each.groupby("corpus")}
             for stream, each in others.items()
         }
+    about["noise"] = sounds and {
+        corpus: provenance.fingerprint(rows, noise[corpus], ["noise"])
+        for corpus, rows in sounds.table.groupby("corpus")
+    }
     try:
-        _open(out, config, about, dropped, resume)
+        open_run(out, config, about, skipped | dropped, resume)
+        temperature = temperature_of(epochs_from) if protocol == ALL else None
+        shared = guard(out, [table, *others.values()], roots, folds, allow_speaker_leak)
         for seed in seeds:
             for fold in folds:
                 folder = out / f"seed{seed}-{fold.name}"
                 if not (folder / zoo.CARD).exists():
                     if verbose:
                         print(f"{config.name}: seed {seed}, {fold.name} ({protocol})", file=sys.stderr, flush=True)
-                    _train_fold(config, table, others, roots, fold, seed, about, source, folder, verbose)
+                    source = sources.get((seed, fold.name))
+                    leak = shared[fold.name] + (heard_by(source, fold) if source else [])
+                    also = {key: value for key, value in (("leak", leak), ("temperature", temperature)) if value}
+                    _train_fold(config, table, others, sounds, roots, fold, seed, about, source, also, folder, verbose)
+        replace_file(out / CURVES, curves_png(out))
         if protocol != ALL:
             _judge(out, seeds, folds)
     except SerzooError:
@@ -126,13 +154,16 @@ def train(
     return out
 
 
-def _train_fold(config, table, others, roots, fold, seed, about, source, folder: Path, verbose):
+def _train_fold(config, table, others, sounds, roots, fold, seed, about, source, also, folder: Path, verbose):
     started = time.monotonic()
     rows_train, rows_validation, rows_test = fold.split(table)
     rows_train = with_streams(rows_train, others, fold)
-    heads = zoo.heads_of(config, corpora.protocol(about["classes_of"]).classes)
+    noise = {"noise": sounds.classes} if sounds else {}
+    heads = zoo.heads_of(config, corpora.protocol(about["classes_of"]).classes, **noise)
     learnt = labels_of(rows_train)
-    labels = heads | label_classes(learnt, config, known=heads)
+    drawn = noise | ({AUGMENTATION: types} if (types := augmentation_types(config)) else {})
+    labels = heads | drawn
+    labels |= label_classes(learnt, config, known=labels)
     with fitting.precision(config.training.precision):
         model = zoo.build(config, heads, seed=seed)
         clips = pipeline.Clips(rows_train, roots)
@@ -142,13 +173,15 @@ def _train_fold(config, table, others, roots, fold, seed, about, source, folder:
             fitting.adapt(model, clips)
         validation = None
         if len(rows_validation):
-            validation = (pipeline.Clips(rows_validation, roots), pipeline.labels(rows_validation, heads))
+            emotion = {"emotion": heads["emotion"]}
+            validation = (pipeline.Clips(rows_validation, roots), pipeline.labels(rows_validation, emotion))
         log = fitting.fit(
             model,
             config,
             clips,
-            pipeline.labels(learnt, labels),
+            pipeline.labels(learnt, {name: names for name, names in labels.items() if name not in drawn}),
             labels=labels,
+            noise=sounds,
             epochs=about["epochs"],
             total_epochs=config.training.epochs,  # "all" stops where the folds did, on the same schedule
             seed=seed,
@@ -156,42 +189,44 @@ def _train_fold(config, table, others, roots, fold, seed, about, source, folder:
             validation=validation,
             verbose=verbose,
         )
-    card = _card(rows_train, fold, source) | {
+    card = _card(rows_train, fold, source, sounds) | {
         "heads": heads,
         "protocol": about["protocol"],
         "fold": fold.index,
         "seed": seed,
         "epochs": _epochs_kept(log, config.training.keep),
         "seconds": round(time.monotonic() - started),
+        **also,
     }
+    if sounds:  # so that no test may use what the training heard
+        card["noise"] = {
+            corpus: {"types": sorted(set(rows["noise"])), "files": sorted(rows["file"])}
+            for corpus, rows in sounds.table.groupby("corpus")
+        }
     # Whatever it was trained in, a model is judged as it ships: it computes in float32, with weights kept in float16.
     final = zoo.build(config, heads, card)
     final.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
-    _save_weights(final, folder / zoo.FINAL_WEIGHTS)
+    save_weights(final, folder / zoo.FINAL_WEIGHTS)
     if len(rows_test):
-        answers = pipeline.predict_table(final, rows_test, roots)["emotion"]
-        told = predictions.from_table(rows_test, answers, heads["emotion"], seed=seed, fold=fold.index)
+        answers = pipeline.predict_table(final, rows_test, roots)
+        values = scales.values_of(answers, heads)
+        note = LEAK_STAMP if "leak" in card else None
+        told = predictions.from_table(
+            rows_test, answers["emotion"], heads["emotion"], seed=seed, fold=fold.index, values=values, note=note
+        )
         predictions.write(folder / "predictions.csv", told)
+    if len(rows_validation):
+        card["temperature"] = calibrate(final, rows_validation, roots, folder)
     replace_file(folder / zoo.CARD, to_json({"model": config.name} | card))
     (folder / fitting.STATE).unlink(missing_ok=True)
     keras.backend.clear_session()
 
 
-def _source(init: str, folds: Sequence[Fold]):
-    """The model to start from, if it has heard none of the test speakers."""
-    source = zoo.load(init)
-    seen = {(corpus, speaker) for corpus, speakers in source.training_speakers.items() for speaker in speakers}
-    for fold in folds:
-        if shared := sorted(seen.intersection(fold.test)):
-            names = ", ".join(" ".join(pair) for pair in shared[:10])
-            raise SpeakerLeakError(f"{init} was trained on test speakers of {fold.name}: {names}.")
-    return source
-
-
-def _card(rows_train, fold, source) -> dict:
+def _card(rows_train, fold, source, sounds) -> dict:
     """Licence and speakers of the weights; they inherit those of the weights that they started from."""
     heard = {*zip(rows_train["corpus"], rows_train["speaker"], strict=True), *fold.validation}
     licences = {corpora.info(corpus).licence for corpus, _ in heard}
+    licences |= set(sounds.table["licence"].dropna()) if sounds else set()
     speakers: dict[str, set[str]] = {}
     if source is not None:
         licences |= {licence for licence in (source.licence or "").split(" AND ") if licence}
@@ -205,47 +240,11 @@ def _card(rows_train, fold, source) -> dict:
     }
 
 
-def _save_weights(model, path: Path):
-    """Write aside and rename; Keras writes to no stream, and only under a name that ends with .weights.h5."""
-    aside = path.with_name(f".{path.name}.partial.weights.h5")
-    try:
-        model.save_weights(aside)
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-
-
 def _judge(out: Path, seeds, folds):
     parts = [predictions.read(out / f"seed{seed}-{fold.name}") for seed in seeds for fold in folds]
     told = pd.concat(parts, ignore_index=True)
     predictions.write(out / "predictions.csv", told)
     replace_file(out / "report.json", to_json(summarize(told)))
-
-
-def _open(out: Path, config, about: Mapping, dropped: Mapping, resume: bool):
-    """Start a run folder, or check that an existing one is the same run."""
-    record = out / RECORD
-    if not record.exists():
-        # of a run that was killed before it had a record there is nothing but its config
-        allowed = {"config.yaml"} if resume else set()
-        if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - allowed):
-            raise RunError(f"{out} exists and holds no run. Choose another folder.")
-        replace_file(out / "config.yaml", configs.dump(config).encode())
-        made_with = {"git_commit": provenance.git_commit(), "versions": provenance.versions()}
-        replace_file(record, to_json({**about, "dropped": dropped, **made_with, "backend": keras.backend.backend()}))
-        return
-    if not resume:
-        raise RunError(f"{out} holds a run. Add --resume to go on with it, or choose another folder.")
-    before = json.loads(record.read_text(encoding="utf-8"))
-    wanted = json.loads(to_json(about))
-    wanted["name"], before["name"] = wanted.pop("model"), before.get("model")  # "model" is a section of the recipe
-    del wanted["overrides"]  # they stand in the recipe
-    there = {key: before.get(key) for key in wanted} | recipe(configs.load(out / "config.yaml"))
-    if found := differences(there, wanted | recipe(config)):
-        raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
-    for leftover in out.rglob(".*.partial*"):  # of a process that was killed while it wrote
-        leftover.unlink(missing_ok=True)
 
 
 def _chosen_by(run: str | Path | None, config) -> tuple[str, int]:

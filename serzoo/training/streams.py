@@ -14,9 +14,10 @@ import pandas as pd
 from serzoo import corpora
 from serzoo.corpora import Fold
 from serzoo.errors import RunError
+from serzoo.scales import DIMENSIONS
 
 MAIN = "emotion"
-LABELS = ("emotion", "gender", "speaker")
+LABELS = ("emotion", "gender", "speaker", *DIMENSIONS)
 
 
 def streams_of(roots: Mapping[str, Mapping[str, str | Path]], config, *, partial: bool = False) -> dict:
@@ -112,6 +113,8 @@ def label_classes(rows: pd.DataFrame, config, known: Mapping[str, list[str]]) ->
             list(config.streams) if label == "stream" and config.streams else sorted(set(rows[label].dropna()))
         )
     for label in wanted:
+        if label in known and label not in rows:  # as noise, which no table holds
+            continue
         values = {value for value in rows.get(label, ()) if isinstance(value, str)}
         if len(values) < 2:
             raise RunError(

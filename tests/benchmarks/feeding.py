@@ -29,7 +29,7 @@ def main() -> None:
     arrays = [resident[i] for i in range(len(table))]
 
     model = zoo.build(settings, heads, seed=0)
-    wrapper = fit.compiled(fit.augmented(model, settings.augmentation, 0), settings, settings.training.epochs, 36)
+    wrapper = fit.compiled(fit.augmented(model, settings, 0), settings, settings.training.epochs, 36)
     feeds = {
         "arrays": iter(pipeline.dataset(arrays, targets, settings, 0)),
         "cached files": iter(pipeline.dataset(resident, targets, settings, 0)),

@@ -77,6 +77,24 @@ def test_bad_recordings_are_named(tmp_path):
         assert word in report.text()
 
 
+def test_clipped_recordings_are_named_and_no_problem(tmp_path):
+    names = [name for name in ravdess_files([1]) if "-05-" in name][:4]
+    time_s = np.arange(8000) / 16000
+    tone = np.sin(2 * np.pi * 100 * time_s + 0.1)
+    loud = {
+        "as loud as can be": tone,
+        "flattened": np.clip(1.02 * tone, -1, 1),
+        "quiet": 0.5 * np.clip(2 * tone, -1, 1),
+    }
+    for name, samples in zip(names, [*loud.values(), np.clip(-1.02 * tone, -1, 0.5)], strict=True):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, samples, 16000, subtype="PCM_16")
+    report = corpora.check("ravdess", tmp_path)
+    assert report.sound.clipped == [names[1], names[3]]
+    assert f"clipped, kept as it is: 2 ({names[1]}, {names[3]})" in report.text()
+    assert not any("clipped" in problem for problem in report.problems)
+
+
 def test_copies_cut_to_one_length_are_noticed(tmp_path):
     for index, name in enumerate(ravdess_files([1])[:10]):
         write_tone(tmp_path / name, hz=200 + 10 * index, duration_s=0.25)

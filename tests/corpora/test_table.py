@@ -211,6 +211,17 @@ def test_parquet_rows_as_pandas_gives_them(tmp_path, monkeypatch):
     assert corpora.read("table", tmp_path / "t.parquet")["end"].tolist() == [1.5]
 
 
+def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
+    lines = ['{"file": "a.wav", "emotion": NaN, "speaker": 1}', '{"file": "b.wav", "emotion": null, "speaker": 2}']
+    lines += ['{"file": "c.wav", "emotion": "fear", "speaker": 3}', '{"file": "d.wav", "emotion": " ", "speaker": 3}']
+    path = write(tmp_path, "\n".join(lines), "l.jsonl", files=("a.wav", "b.wav", "c.wav", "d.wav"))
+    table = corpora.read("table", path)
+    assert table["emotion"].isna().tolist() == [True, True, False, True]
+    rules = corpora.Protocol("mine", "none", ("table",), ("anger", "fear"), corpora.all_speakers)
+    kept, dropped = rules.apply(table)
+    assert kept["file"].tolist() == ["c.wav"] and dropped == {"no emotion label": 3}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

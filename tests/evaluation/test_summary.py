@@ -191,3 +191,58 @@ def test_notes_travel():
     note = "speakers shared: not comparable"
     assert summarize(a.assign(note=note), resamples=10)["notes"] == [note]
     assert compare(a, a.assign(note=note), resamples=10)["notes"] == [note]
+
+
+# --- every figure against two libraries, where tables are awkward ----------------------------------------------------
+
+
+def awkward(kind):
+    """One seed of predictions, and the answers that follow from them by taking the first of the highest."""
+    table = toy_predictions(num_rows=160, num_speakers=8, num_seeds=1)
+    columns = [f"p_{label}" for label in LABELS]
+    if kind == "absent classes":
+        table = table[table["truth"].isin(LABELS[:2])]
+    elif kind == "one class":
+        table = table[table["truth"] == LABELS[2]]
+    elif kind == "one speaker":
+        table = table[table["speaker"] == "03"]
+    elif kind == "ties":
+        tied = np.eye(4)[np.arange(len(table)) % 3] + np.eye(4)[np.arange(len(table)) % 4]
+        table[columns] = tied / tied.sum(axis=1, keepdims=True)
+    elif kind == "one answer":
+        table[columns] = [0.1, 0.7, 0.1, 0.1]
+    table = table.reset_index(drop=True)
+    answer = [max(LABELS, key=lambda label, row=row: row[f"p_{label}"]) for row in table.round(4).to_dict("records")]
+    return table, table["truth"].tolist(), answer
+
+
+@pytest.mark.parametrize("kind", ["plain", "absent classes", "one class", "one speaker", "ties", "one answer"])
+def test_figures_equal_scikit_learn_and_audmetric(kind):
+    audmetric = pytest.importorskip("audmetric")
+    table, truth, answer = awkward(kind)
+    summary = summarize(table, resamples=20)
+    found = {name: summary[name]["value"] for name in ("ua", "wa", "macro_f1", "micro_f1")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that are answered and never spoken
+        assert found == pytest.approx(
+            {
+                "ua": reference.balanced_accuracy_score(truth, answer),
+                "wa": reference.accuracy_score(truth, answer),
+                "macro_f1": reference.f1_score(truth, answer, average="macro"),
+                "micro_f1": reference.f1_score(truth, answer, average="micro"),
+            }
+        )
+        recalls = dict(zip(LABELS, reference.recall_score(truth, answer, labels=LABELS, average=None), strict=True))
+    spoken = sorted(set(truth))
+    assert {label: summary["recall"][label]["value"] for label in spoken} == pytest.approx(
+        {label: recalls[label] for label in spoken}
+    )
+    assert all(math.isnan(summary["recall"][label]["value"]) for label in set(LABELS) - set(spoken))
+    # audmetric names the same figures; its classes are those that occur at all, and an empty recall is 0 there.
+    own = audmetric.recall_per_class(truth, answer)
+    assert found["ua"] == pytest.approx(np.mean([own[label] for label in spoken]))
+    assert found["wa"] == pytest.approx(audmetric.accuracy(truth, answer))
+    assert found["macro_f1"] == pytest.approx(audmetric.unweighted_average_fscore(truth, answer))
+    counts = np.array(summary["confusion"]["counts"])
+    np.testing.assert_array_equal(counts, audmetric.confusion_matrix(truth, answer, labels=list(LABELS)))
+    assert math.isnan(summary["ua"]["ci_low"]) == (kind == "one speaker")

@@ -1,11 +1,13 @@
 """Comparison tables and terminal text hold the figures of the summaries, and everything a reader must know."""
 
+import io
 import re
 
+import pandas as pd
 import pytest
 from toy_predictions import toy_predictions
 
-from serzoo.errors import CorpusError, MissingFileError
+from serzoo.errors import CorpusError, MissingFileError, UnknownNameError
 from serzoo.evaluation import compare, compare_table, summarize, summary_text
 from serzoo.evaluation import predictions as tables
 
@@ -79,3 +81,35 @@ def test_summary_text(runs):
     assert "180 utterances, 1 speaker, 1 fold, 1 seed\n" in alone
     assert "warning: one speaker only" in alone
     assert "recall anger     -" in alone and "nan" not in alone
+
+
+def test_csv_holds_the_numbers_behind_the_text(runs):
+    _, made = runs
+    named = {"stl": made["stl"], "a_b": made["mtl"].assign(note="speakers shared: not comparable")}
+    table = pd.read_csv(io.StringIO(compare_table(named, resamples=100, form="csv"))).set_index("model")
+    summary, gain = summarize(made["mtl"], resamples=100), compare(made["mtl"], made["stl"], resamples=100)
+    assert table.loc["a_b", "wa"] == pytest.approx(summary["wa"]["value"], abs=1e-6)
+    assert table.loc["a_b", "macro_f1_ci_low"] == pytest.approx(summary["macro_f1"]["ci_low"], abs=1e-6)
+    assert table.loc["a_b", "ua_minus_first"] == pytest.approx(gain["ua"]["difference"], abs=1e-6)
+    assert table.loc["a_b", "ua_minus_first_ci_high"] == pytest.approx(gain["ua"]["ci_high"], abs=1e-6)
+    assert table["ua_minus_first"].isna().tolist() == [True, False]
+    assert "speakers shared: not comparable" in table.loc["a_b", "remarks"]
+
+
+def test_latex_is_escaped_and_says_the_same_as_markdown(runs):
+    _, made = runs
+    named = {"stl": made["stl"], "a_b & 50 %": made["mtl"].assign(note="speakers shared: not comparable")}
+    text = compare_table(named, resamples=100, form="latex")
+    markdown = compare_table(named, resamples=100)
+    lines = text.splitlines()
+    assert lines[0] == r"\begin{tabular}{lrrrrrrrr}" and lines[-1] == r"\end{tabular}"
+    rows = [line for line in lines if line.endswith(r"\\") and "multicolumn" not in line]
+    assert all(len(re.split(r"(?<!\\)&", row)) == 9 for row in rows) and len(rows) == 3
+    assert rows[2].startswith(r"a\_b \& 50 \% & 240 & 2 & ")
+    assert cells(markdown.splitlines()[3])[3] in rows[2]
+    assert r"a\_b \& 50 \%: speakers shared: not comparable" in text
+
+
+def test_unknown_form(runs):
+    with pytest.raises(UnknownNameError, match="Unknown form of a table 'html'. Allowed: csv, latex, markdown."):
+        compare_table(runs[1], form="html")

@@ -17,6 +17,10 @@ NUM_FRAMES = np.array([21, 1, 14], "int32")
 WAVEFORM_LAYERS = {
     "log_mel": (lambda: layers.LogMel(num_mels=20), True),
     "log_mel_dft": (lambda: layers.LogMel(num_mels=20, implementation="dft", mel_scale="slaney"), True),
+    "spectral_subtraction": (lambda: layers.SpectralSubtraction(), True),
+    "spectral_subtraction_dft": (lambda: layers.SpectralSubtraction(frame_size=128, implementation="dft"), True),
+    "wavelet_shrinkage": (lambda: layers.WaveletShrinkage(), True),
+    "wavelet_shrinkage_universal": (lambda: layers.WaveletShrinkage("db4", 4, "universal"), True),
     "random_speed": (lambda: layers.RandomSpeed(seed=1), False),
     "random_noise": (lambda: layers.RandomNoise(seed=1), False),
 }

@@ -13,7 +13,7 @@ import pytest
 from conformance import TOLERANCE, run_model_conformance
 
 import serzoo
-from serzoo import config, registry, zoo
+from serzoo import registry, zoo
 
 ROOT = Path(__file__).resolve().parents[2]
 CARD = {"licence": "CC-BY-4.0", "commercial": True, "corpora": {"ravdess": ["01", "02"]}, "tag": "toy"}
@@ -44,7 +44,7 @@ def models():
 
 @pytest.mark.parametrize("name", registry.names())
 def test_conformance(models, name):
-    settings = config.load(name)
+    settings = golden.settings_of(name)
     run_model_conformance(models[name], INPUTS, rebuild=lambda: zoo.build(settings, models[name].heads))
 
 
@@ -63,22 +63,30 @@ def test_what_it_knows_of_itself(models, name):
     assert model.name == name and model.tag == "toy" and model.licence == "CC-BY-4.0"
     assert model.classes == golden.CLASSES and model.sample_rate_hz == 16000
     assert model.training_speakers == {"ravdess": ["01", "02"]}
-    assert set(model.heads) == set(model.output) == set(config.load(name).heads)
-    assert ("gender" in model.heads) == name.endswith("_mtl")
+    assert set(model.heads) == set(model.output) == set(golden.settings_of(name).heads)
     assert model.embed(golden.CLIPS / "03a01Wa.wav").ndim == 1
-    assert model.count_params() < 1_000_000
+    assert model.count_params() < 2_000_000
+
+
+def entropy_by_segment(truth, told):
+    """Of an answer by segment, which is zero beyond the last one of a clip."""
+    return -keras.ops.mean(keras.ops.sum(truth[:, None] * keras.ops.log(told + 1e-7), axis=-1), axis=-1)
 
 
 @pytest.mark.parametrize("name", registry.names())
 def test_a_training_step_moves_every_weight(name):
-    settings = config.load(name)
+    settings = golden.settings_of(name)
     model = zoo.build(settings, zoo.heads_of(settings, golden.CLASSES), seed=0)
     before = [np.array(weight) for weight in model.weights]
-    model.compile(keras.optimizers.Adam(1e-2), dict.fromkeys(model.heads, "categorical_crossentropy"))
+    by_segment = {task for task, output in model.output.items() if len(output.shape) == 3}
+    losses = {task: entropy_by_segment if task in by_segment else "categorical_crossentropy" for task in model.heads}
+    model.compile(keras.optimizers.Adam(1e-2), losses, run_eagerly=True)  # one step is sooner taken than compiled
     labels = {task: np.eye(len(classes), dtype="float32")[[0, 1, 1]] for task, classes in model.heads.items()}
     assert np.isfinite(model.train_on_batch(INPUTS, labels)).all()
     for old, weight in zip(before, model.weights, strict=True):
-        assert np.isfinite(weight).all() and not np.array_equal(old, weight), weight.path
+        assert np.isfinite(weight).all()
+        # the statistics of the training set are filled before the training, and stay
+        assert np.array_equal(old, weight) == ("/standardize/" in f"/{weight.path}"), weight.path
 
 
 def test_keras_file_in_this_and_in_a_fresh_process(models, tmp_path):
@@ -109,7 +117,7 @@ def test_reading_an_embedding_does_not_change_what_is_saved(models, tmp_path):
     model = models[registry.names()[0]]
     model.embed(golden.CLIPS / "03a01Wa.wav")
     model.save_weights(tmp_path / "after.weights.h5")
-    fresh = zoo.build(config.load(model.name), model.heads)
+    fresh = zoo.build(golden.settings_of(model.name), model.heads)
     zoo.load_weights(fresh, tmp_path / "after.weights.h5")
     for a, b in zip(fresh.weights, model.weights, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -36,7 +36,7 @@ def sound(emodb):
 def test_a_figure_and_the_weights_of_its_folds(toy_run, shop, sound):
     written = publish(toy_run, "toy.emodb4")
     names = [f"weights/toy.emodb4-fold{k}.weights.h5" for k in range(3)]
-    names += ["reported/toy.emodb4-loso.csv.gz", "toy.yaml"]
+    names += ["recordings/emodb.csv.gz", "reported/toy.emodb4-loso.csv.gz", "toy.yaml"]
     assert [str(path.relative_to(shop)) for path in written] == names
     assert (shop / "toy.yaml").read_text().startswith("# A comment.\n")
     settings = configs.load("toy")
@@ -59,6 +59,18 @@ def test_a_figure_and_the_weights_of_its_folds(toy_run, shop, sound):
         assert getattr(figure, key).model_dump() == {k: round(v, 4) for k, v in summary[key].items()}
     assert (figure.n, figure.speakers, figure.folds, figure.seeds, figure.chance) == (36, 3, 3, 1, 0.25)
     assert figure.parameters == serzoo.load(toy_run / "seed0-fold0").count_params()
+    assert all(
+        serzoo.load(f"toy.emodb4-fold{k}").card["temperature"] == settings.weights[k].temperature for k in range(3)
+    )
+    assert all(entry.temperature for entry in settings.weights)
+
+
+def test_a_run_with_a_leak_is_not_published(toy_run, shop, tmp_path):
+    run = shutil.copytree(toy_run, tmp_path / "leaky")
+    card = run / "seed0-fold1" / "card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "leak": ["emodb wav/a.wav"]}))
+    with pytest.raises(RunError, match="cannot be published: speakers or recordings were shared in seed0-fold1"):
+        publish(run, "toy.emodb4")
 
 
 def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
@@ -67,7 +79,7 @@ def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
     publish(toy_run, "toy.emodb4")
     assert before == {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
     written = publish(toy_run, "toy.emodb4-clean", fold_weights=False)
-    assert [path.name for path in written] == ["toy.emodb4-loso-clean.csv.gz", "toy.yaml"]
+    assert [path.name for path in written] == ["emodb.csv.gz", "toy.emodb4-loso-clean.csv.gz", "toy.yaml"]
     publish(toy_run, "toy.loud", fold_weights=False)
     assert {path.name for path in (shop / "reported").iterdir()} == {
         "toy.emodb4-loso.csv.gz",

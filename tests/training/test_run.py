@@ -48,11 +48,11 @@ def train(toy_yaml, emodb, tmp_path):
 
 def test_a_run_folder(toy_run):
     assert sorted(path.name for path in toy_run.iterdir()) == sorted(
-        ["config.yaml", "predictions.csv", "report.json", "run.json", *FOLDS]
+        ["config.yaml", "predictions.csv", "recordings.csv.gz", "report.json", "run.json", *FOLDS]
     )
     for fold in FOLDS:
         names = {path.name for path in (toy_run / fold).iterdir()} - {"tensorboard"}
-        assert names == {"card.json", "final.weights.h5", "log.csv", "predictions.csv"}
+        assert names == {"card.json", "final.weights.h5", "log.csv", "predictions.csv", "validation.csv"}
         with open(toy_run / fold / "log.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["epoch"] for row in rows] == ["1", "2"]

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import toy_model
 
 import serzoo
@@ -92,28 +93,59 @@ def test_objectives_that_the_model_does_not_put_out(toy_yaml, tmp_path):
         fitting.fit(model, config, [], targets, epochs=1, seed=0, folder=tmp_path)
 
 
+def write_table(folder, label, values):
+    """A table far from its sound, of which one file is gone."""
+    random, lines = (
+        np.random.default_rng(len(label)),
+        ["file,emotion,speaker," + label, f"none.wav,anger,x,{values[0]}"],
+    )
+    (folder / label).mkdir()
+    for i, value in enumerate(values):
+        soundfile.write(folder / label / f"{i}.wav", random.normal(0, 0.1, 4000), 16000)
+        lines.append(f"{folder / label / f'{i}.wav'},anger,x,{value}")
+    (folder / f"{label}.csv").write_text("\n".join(lines))
+    return folder / f"{label}.csv"
+
+
 def test_training_with_streams_and_objectives(toy_yaml, emodb, tmp_path):
-    """The adversary and the penalty are logged, resumed and left behind: the weights are those of the model."""
+    """The adversary and the penalty are logged, resumed and left behind: the weights are those of the model.
+
+    One stream teaches gender, another arousal, which is continuous.
+    """
     objectives = {
         "adversary": {"label": "stream", "loss_weight": 0.1},
         "size": {"label": None, "loss_weight": 0.01},
     }
-    overrides = {"streams": {"emotion": 0.5, "gender": 0.5}, "objectives": objectives}
-    options = {"streams": {"gender": {"emodb": emodb}}, "overrides": overrides}
+    heads = {"emotion": {"loss_weight": 1.0}, "gender": {"loss_weight": 0.3}}
+    heads["arousal"] = {"loss_weight": 0.5, "scale": [1.0, 5.0]}
+    shares = {"emotion": 0.5, "gender": 0.25, "arousal": 0.25}
+    overrides = {"streams": shares, "objectives": objectives, "heads": heads, "training.batch_size": 8}
+    tables = {
+        "gender": {"table:mine": write_table(tmp_path, "gender", ["f", "m"] * 4)},
+        "arousal": {"table:felt": write_table(tmp_path, "arousal", [1, 2.5, 3, 5] * 2)},
+    }
+    options = {"streams": tables, "overrides": overrides}
     run = toy_model.train(str(toy_yaml), emodb, tmp_path / "run", **options)
     with open(run / "seed0-fold0" / fitting.LOG, newline="") as file:
         rows = list(csv.DictReader(file))
-    names = ("emotion_loss", "gender_loss", "adversary_loss", "size_loss", "adversary_accuracy", "adversary_chance")
+    names = ("emotion_loss", "gender_loss", "arousal_loss", "adversary_loss", "size_loss")
+    names += ("adversary_accuracy", "adversary_chance")
     for row in rows:
         assert all(np.isfinite(float(row[name])) for name in names)
     assert float(rows[0]["adversary_chance"]) == pytest.approx(0.5)
     total = float(rows[0]["emotion_loss"]) + 0.3 * float(rows[0]["gender_loss"])
+    total += 0.5 * float(rows[0]["arousal_loss"])
     total += 0.1 * float(rows[0]["adversary_loss"]) + 0.01 * float(rows[0]["size_loss"])
     assert float(rows[0]["loss"]) == pytest.approx(total, rel=1e-4)
 
-    assert list(json.loads((run / "run.json").read_text())["streams"]) == ["gender"]
+    record = json.loads((run / "run.json").read_text())
+    assert record["streams"]["gender"]["table:mine"]["rows"] == 8
+    assert record["dropped"] == {"table:mine: no such file": 1, "table:felt: no such file": 1}
     loaded = serzoo.load(run / "seed0-fold0")
-    assert sorted(loaded.output) == ["emotion", "gender"]
+    assert sorted(loaded.output) == ["arousal", "emotion", "gender"]
+    assert 1 <= loaded.dimensions(emodb / "wav" / "03a01Wa.wav")["arousal"] <= 5
+    assert pd.read_csv(run / "predictions.csv")["value_arousal"].between(1, 5).all()
+    assert json.loads((run / "report.json").read_text())["continuous"]["arousal"]["n"] == 0  # emodb has no truth
     assert not [layer.name for layer in loaded.layers if "reversal" in layer.name or "adversary" in layer.name]
     with pytest.raises(RunError, match="Received beside emotion: none. Give --stream gender:CORPUS=ROOT"):
         toy_model.train(str(toy_yaml), emodb, tmp_path / "other", overrides=overrides)

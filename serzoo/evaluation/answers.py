@@ -1,0 +1,243 @@
+"""The answers that an evaluation judges: given in a file, or asked of one network after the other."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from serzoo.errors import CorpusError
+from serzoo.evaluation import leaks
+from serzoo.evaluation import predictions as tables
+from serzoo.evaluation.calibration import fit_temperature
+from serzoo.evaluation.judged import Judged, Network, full_name
+
+
+@dataclass
+class Answers:
+    """Predictions and what must be said beside them.
+
+    Args:
+        predictions: a valid table.
+        dropped: rows that have no answer, by reason.
+        failed: ``{"corpus", "file", "reason"}`` of recordings that cannot be read.
+        shared_speakers: those that were also trained on.
+        shared_recordings: those that were also trained on.
+        temperatures: by seed and fold.
+        fitted_on: whom the temperatures were fitted on.
+        audio_s: seconds of sound behind the predictions.
+        name: full name of the network, if there is one alone.
+        licence: of the weights.
+        parameters: number of weights of one network.
+    """
+
+    predictions: pd.DataFrame | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
+    failed: list[dict[str, str]] = field(default_factory=list)
+    shared_speakers: list[str] = field(default_factory=list)
+    shared_recordings: list[str] = field(default_factory=list)
+    temperatures: dict[tuple[int, int | None], float] = field(default_factory=dict)
+    fitted_on: str | None = None
+    audio_s: float = 0.0
+    name: str | None = None
+    licence: str | None = None
+    parameters: int | None = None
+
+
+def given(found: Judged, table: pd.DataFrame) -> Answers:
+    """Take predictions that were made elsewhere, if they are for the rows of a table.
+
+    Args:
+        found: with predictions.
+        table: rows of the corpora that take part.
+
+    Returns:
+        The answers; rows without one are counted.
+
+    Raises:
+        CorpusError: if a prediction is for another row, or disagrees about its emotion or speaker.
+    """
+    told, name = found.predictions, found.name
+    place = _keys(table).get_indexer(_keys(told))
+    if len(strange := told[place < 0]):
+        first = f"{strange['corpus'].iloc[0]} {strange['file'].iloc[0]}"
+        raise CorpusError(
+            f"{name} must hold predictions for the rows of these corpora. Received {len(strange)} of {len(told)} for "
+            f"others, the first for {first}."
+        )
+    for ours, theirs in (("truth", "emotion"), ("speaker", "speaker")):
+        known = table[theirs].to_numpy(object)[place]
+        differs = np.flatnonzero(told[ours].to_numpy(object) != known)
+        if len(differs):
+            row = told.iloc[differs[0]]
+            raise CorpusError(
+                f"{name} must agree with the corpora about the {theirs} of each row. Received {row[ours]!r} for "
+                f"{row['file']}, where the corpus has {known[differs[0]]!r}; {len(differs)} such rows."
+            )
+    return Answers(told, added({"no prediction": len(table) - len(set(place.tolist()))}))
+
+
+class Asked:
+    """Networks to be asked. Making it opens the first one and compares its speakers, which is soon done.
+
+    Args:
+        found: with networks.
+        table: rows of the corpora that take part.
+        roots: folder of each corpus.
+        folds: those of the protocol, if there is one.
+        fold: the only one to test.
+        allow_leak: whether to go on with speakers and recordings that were trained on.
+
+    Raises:
+        SpeakerLeakError: if a network was trained on a speaker that it shall judge.
+        CorpusError: if there is nothing to judge.
+    """
+
+    def __init__(
+        self,
+        found: Judged,
+        table: pd.DataFrame,
+        roots: Mapping[str, str | os.PathLike],
+        *,
+        folds: Sequence[Any] | None,
+        fold: int | None,
+        allow_leak: bool,
+    ):
+        self._found, self._roots, self._folds, self._fold = found, roots, folds, fold
+        self._allow_leak, self._stamped, self._failed = allow_leak, False, {}
+        self._networks = [each for each in found.networks if fold is None or each.fold in (None, fold)]
+        if not self._networks:
+            raise CorpusError(f"{found.name} has no weights of fold {fold}.")
+        self.answers = Answers()
+        self._first = self._networks[0].open()
+        if len(self._networks) == 1 and len(found.networks) == 1:
+            self.answers.name = full_name(self._first)
+        self._table = self._known(table, list(self._first.classes))
+        self._refuse_speakers(self._first, self._networks[0])
+
+    def listen(self) -> Answers:
+        """Ask every network for the rows that it may judge.
+
+        Raises:
+            SpeakerLeakError: if a network was trained on a speaker, file or recording that it shall judge.
+            CorpusError: if no recording can be read.
+        """
+        told = []
+        for network in self._networks:
+            model, self._first = self._first or network.open(), None
+            self._refuse_speakers(model, network)
+            told += self._ask(model, network)
+        answers = self.answers
+        answers.failed = [self._failed[key] for key in sorted(self._failed)]
+        if not told:
+            raise CorpusError(
+                f"None of the {len(answers.failed)} recordings can be read. The first: {answers.failed[0]['reason']}"
+            )
+        lost = {(each["corpus"], each["file"]) for each in answers.failed}
+        rows = sum(pair in lost for pair in zip(self._table["corpus"], self._table["file"], strict=True))
+        answers.dropped = added(answers.dropped, {"recording cannot be read": rows})
+        predictions = pd.concat(told, ignore_index=True)
+        if answers.shared_speakers or answers.shared_recordings or self._stamped:
+            predictions["note"] = leaks.LEAK_STAMP
+        answers.predictions = tables.validate(predictions)
+        return answers
+
+    def _known(self, table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+        """Rows whose emotion is a class of the model; the others are counted where they would have been tested."""
+        known = table["emotion"].isin(classes)
+        tested = pd.Series(True, index=table.index)
+        if self._folds is not None:
+            chosen = self._folds if self._fold is None else [self._folds[self._fold]]
+            speakers = {speaker for fold in chosen for speaker in fold.test}
+            tested[:] = [pair in speakers for pair in zip(table["corpus"], table["speaker"], strict=True)]
+        reasons = [
+            f"{emotion} is not a class of the model" if isinstance(emotion, str) else "no emotion label"
+            for emotion in table["emotion"][tested & ~known]
+        ]
+        self.answers.dropped = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+        if not (tested & known).any():
+            raise CorpusError(
+                f"No row is left to judge. Classes of the model: {', '.join(classes)}. Dropped: {self.answers.dropped}."
+            )
+        return table[known].reset_index(drop=True)
+
+    def _rows(self, network: Network) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """Rows that a network judges, and those of its validation speakers."""
+        fold = self._fold if network.fold is None else network.fold
+        if fold is None:
+            return self._table, None
+        _, validation, tested = self._folds[fold].split(self._table)
+        return tested, validation
+
+    def _refuse_speakers(self, model: Any, network: Network) -> None:
+        shared = leaks.shared_speakers(_training_speakers(model), self._rows(network)[0])
+        leaks.refuse(
+            f"The model was trained on {len(shared)} of the speakers to judge it by",
+            shared,
+            self._allow_leak,
+            "Choose another corpus or fold weights",
+        )
+        self.answers.shared_speakers = sorted({*self.answers.shared_speakers, *shared})
+
+    def _ask(self, model: Any, network: Network) -> list[pd.DataFrame]:
+        from serzoo.evaluation.listening import listen
+
+        answers, (rows, validation) = self.answers, self._rows(network)
+        card = getattr(model, "card", None) or {}
+        seed = (card.get("seed") or 0) if network.seed is None else network.seed
+        fold = self._fold if network.fold is None else network.fold
+        heard = listen(model, rows, self._roots, seed=seed, fold=fold)
+        if not answers.shared_speakers:  # whose recordings would all be named again
+            known = leaks.listed_recordings(_training_speakers(model), self._found.recordings)
+            shared = leaks.shared_recordings(known, heard.recordings)
+            leaks.refuse(
+                f"The model was trained on {len(shared)} of the recordings to judge it by",
+                shared,
+                self._allow_leak,
+                "Take them out of the corpus",
+            )
+            answers.shared_recordings = sorted({*answers.shared_recordings, *shared})
+        self._stamped |= bool(card.get("leak"))
+        self._failed |= {(each["corpus"], each["file"]): each for each in heard.failed}
+        answers.audio_s += heard.audio_s
+        answers.licence = answers.licence or getattr(model, "licence", None)
+        if answers.parameters is None and hasattr(model, "count_params"):
+            answers.parameters = int(model.count_params())
+        if (temperature := card.get("temperature")) is not None:
+            answers.temperatures[seed, fold], answers.fitted_on = (
+                float(temperature),
+                "validation speakers of the training",
+            )
+        elif validation is not None and len(validation):
+            # Weights that carry no temperature: their validation speakers are here to fit one.
+            told = listen(model, validation, self._roots, seed=seed, fold=fold).predictions
+            if told is not None:
+                answers.temperatures[seed, fold] = fit_temperature(told)
+                answers.fitted_on = "validation speakers of each fold"
+        return [] if heard.predictions is None else [heard.predictions]
+
+
+def added(*counts: Mapping[str, int]) -> dict[str, int]:
+    """Add up counts by reason; reasons without a row are left out.
+
+    Example:
+        >>> added({"no speaker": 2, "no prediction": 0}, {"no speaker": 1})
+        {'no speaker': 3}
+    """
+    total: dict[str, int] = {}
+    for part in counts:
+        for reason, count in part.items():
+            if count:
+                total[reason] = total.get(reason, 0) + int(count)
+    return total
+
+
+def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
+    start = pd.to_numeric(rows["start"]).round(6).fillna(-1.0)
+    return pd.MultiIndex.from_arrays([rows["corpus"].astype(str), rows["file"].astype(str), start])
+
+
+def _training_speakers(model: Any) -> Mapping[str, Sequence[str]]:
+    return getattr(model, "training_speakers", None) or {}

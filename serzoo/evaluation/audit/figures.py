@@ -1,0 +1,49 @@
+"""What the parts of an audit share: figures with their intervals as plain data, and as words."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from serzoo.evaluation.bootstrap import Intervals
+
+
+def entries(result: Intervals) -> list[dict[str, float]]:
+    """Turn figures and intervals into ``{"value", "ci_low", "ci_high"}``, one for each figure."""
+    columns = zip(*(ends.tolist() for ends in result), strict=True)
+    return [{"value": value, "ci_low": low, "ci_high": high} for value, low, high in columns]
+
+
+def sign_of(entry: Mapping[str, float]) -> int:
+    """Tell on which side of zero a whole interval lies: 1 above, -1 below, 0 where it holds zero or is not known.
+
+    Example:
+        >>> sign_of({"value": 0.05, "ci_low": 0.01, "ci_high": 0.09})
+        1
+    """
+    return int(entry["ci_low"] > 0) - int(entry["ci_high"] < 0)
+
+
+def percent(entry: Mapping[str, float], sign: str = "") -> str:
+    """Write a figure in per cent with its interval; ``sign="+"`` is for differences, in points.
+
+    Example:
+        >>> percent({"value": 0.605, "ci_low": 0.56, "ci_high": 0.648})
+        '60.5 [56.0, 64.8]'
+    """
+    value, low, high = entry["value"], entry["ci_low"], entry["ci_high"]
+    if math.isnan(value):
+        return "-"
+    text = f"{100 * value:{sign}.1f}"
+    return text if math.isnan(low) else f"{text} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""Write a Markdown table; the first column is text, the others are numbers.
+
+    Example:
+        >>> print(markdown(["class", "recall"], [["anger", "80.0"]]))
+        | class | recall |
+        | --- | ---: |
+        | anger | 80.0 |
+    """
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)

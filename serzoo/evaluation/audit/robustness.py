@@ -1,0 +1,128 @@
+"""How far does a model fall when the sound is not that of a studio?
+
+Every condition is judged on the same clips by the encoder that never heard their speaker, and set against the clean
+sound of these very clips.
+"""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from serzoo import corpora as readers
+from serzoo.corpora.folds import join
+from serzoo.errors import CorpusError
+from serzoo.evaluation.audit.conditions import CLEAN, SNRS_DB, Changed, Condition, conditions, noise_draws, read_rooms
+from serzoo.evaluation.audit.figures import percent, sign_of
+from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample
+from serzoo.evaluation.summary import compare, summarize
+
+BABBLE_S, BABBLE_SPEAKERS = 30.0, 6
+
+
+def robustness(
+    subject: Subject,
+    table: pd.DataFrame,
+    roots: Roots,
+    *,
+    noise: Roots | None = None,
+    rooms: str | os.PathLike | None = None,
+    snrs_db: Sequence[float] = SNRS_DB,
+    clips: int | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Judge a model under each condition.
+
+    Args:
+        subject: the model.
+        table: of the corpora.
+        roots: their folders.
+        noise: noise corpora and their roots; their test recordings are mixed in. White noise, and babble where another
+            corpus than those that the model learned from is there, come by themselves.
+        rooms: folder of impulse responses.
+        snrs_db: signal-to-noise ratios.
+        clips: how many clips at most are judged under each condition.
+        resamples: number of bootstrap draws.
+        seed: of the choice of clips, of noise, and of the draws.
+
+    Returns:
+        ``clean``: UA, ``conditions``: ``[{"condition", "kind", "ua", "fall"}]``, ``fall`` being the UA under the
+        condition minus that of the same clips clean; ``n``, ``num_speakers``, ``verdict``; and the predictions, with
+        the column ``condition``.
+
+    Raises:
+        CorpusError: if the model has heard every speaker, or a noise or room cannot be used.
+
+    Example:
+        >>> found, told = robustness(subject, table, roots, clips=200)  # doctest: +SKIP
+    """
+    parts = subject.parts(table)
+    if not parts:
+        raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
+    chosen = sample(pd.concat([rows for _, rows in parts]), clips, seed)
+    parts = [(model, rows.loc[rows.index.isin(chosen.index)]) for model, rows in parts]
+    parts = [(model, rows) for model, rows in parts if len(rows)]
+    noises = noise_draws(noise or {})
+    if babble := _babble(parts, table, roots, seed):
+        noises["babble"] = babble
+    tried = conditions(noises, read_rooms(rooms) if rooms else None, snrs_db)
+    from serzoo import pipeline
+
+    # Decoded once for all conditions, as far as the cache has room.
+    parts = [(model, rows, pipeline.Clips(rows.reset_index(drop=True), roots)) for model, rows in parts]
+    told = {
+        each.name: pd.concat(
+            [judge(model, rows, Changed(held, each, seed), each.name) for model, rows, held in parts], ignore_index=True
+        )
+        for each in tried
+    }
+    found = [_entry(each, told, resamples, seed) for each in tried]
+    clean = found[0]["summary"]
+    for entry in found:
+        del entry["summary"]
+    result = {
+        "clean": found[0]["ua"],
+        "conditions": found[1:],
+        "chance": clean["chance"],
+        "n": clean["n"],
+        "num_speakers": clean["num_speakers"],
+        "verdict": _verdict(found),
+    }
+    return result, pd.concat(told.values(), ignore_index=True)
+
+
+def _entry(condition: Condition, told: Mapping[str, pd.DataFrame], resamples: int, seed: int) -> dict[str, Any]:
+    summary = summarize(told[condition.name], resamples, seed)
+    entry = {"condition": condition.name, "kind": condition.kind, "ua": summary["ua"], "summary": summary}
+    if condition.name != CLEAN:
+        pair = (told[name].drop(columns="condition") for name in (condition.name, CLEAN))
+        fall = compare(*pair, resamples, seed)["ua"]
+        entry["fall"] = {"value": fall["difference"], "ci_low": fall["ci_low"], "ci_high": fall["ci_high"]}
+    return entry
+
+
+def _babble(parts: Sequence[tuple], table: pd.DataFrame, roots: Roots, seed: int) -> Any:
+    """Draw voices from corpora that are neither judged nor learned from; None without six speakers of such."""
+    known = {corpus for model, _ in parts for corpus in model.training_speakers}
+    known |= {corpus for _, rows in parts for corpus in rows["corpus"].unique()}
+    others = table[~table["corpus"].isin(known)]
+    if others.groupby(["corpus", "speaker"]).ngroups < BABBLE_SPEAKERS:
+        return None
+    options = {"trained_on": sorted(known), "duration_s": BABBLE_S, "num_speakers": BABBLE_SPEAKERS, "seed": seed}
+    voices = functools.cache(lambda: readers.babble(others, roots, **options))
+    return lambda rng: voices()
+
+
+def _verdict(found: Sequence[Mapping[str, Any]]) -> str:
+    changed = found[1:]
+    fallen = [entry for entry in changed if sign_of(entry["fall"]) < 0]
+    worst = min(changed, key=lambda entry: entry["fall"]["value"])
+    held = [entry["condition"] for entry in changed if entry not in fallen]
+    return (
+        f"UA {percent(found[0]['ua'])} on clean sound. It falls under {len(fallen)} of {len(changed)} conditions, most "
+        f"under {worst['condition']}: {percent(worst['fall'], '+')} points. No fall can be told under "
+        f"{join(held, 12) or 'any'}."
+    )

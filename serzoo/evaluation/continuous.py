@@ -1,0 +1,74 @@
+"""Figures of continuous answers, such as arousal, with intervals over speakers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from serzoo.evaluation import predictions as tables
+from serzoo.evaluation.bootstrap import intervals
+
+FIGURES = ("ccc", "pcc", "mae", "rmse")
+
+
+def continuous(predictions: pd.DataFrame, **options: Any) -> dict[str, dict[str, Any]]:
+    """Compute CCC, PCC, MAE and RMSE of each continuous head.
+
+    They are pooled over the folds for each seed and averaged over the seeds, as all figures are; rows without a true
+    value are left out. See :mod:`serzoo.metrics` for what they are.
+
+    Args:
+        predictions: a valid table.
+        **options: of :func:`serzoo.evaluation.bootstrap.intervals`.
+
+    Returns:
+        For each head ``ccc, pcc, mae, rmse``, each ``{"value", "ci_low", "ci_high"}``, and ``n``, its rows; empty for a
+        table without continuous answers.
+
+    Example:
+        >>> continuous(tables.read("runs/a"))["arousal"]["ccc"]  # doctest: +SKIP
+        {'value': 0.61, 'ci_low': 0.55, 'ci_high': 0.66}
+    """
+    return {name: _figures_of(predictions, name, options) for name in tables.continuous_heads(predictions)}
+
+
+def _figures_of(predictions: pd.DataFrame, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    rows = predictions[predictions[tables.TRUTH + name].notna()]
+    if rows.empty:
+        missing = {"value": float("nan"), "ci_low": float("nan"), "ci_high": float("nan")}
+        return {**dict.fromkeys(FIGURES, missing), "n": 0}
+    truth, answer = (rows[prefix + name].to_numpy(np.float64) for prefix in (tables.TRUTH, tables.VALUE))
+    # Sums of squares lose no digits where the values lie around zero; CCC and PCC do not see a common shift.
+    middle = truth.mean()
+    found = intervals(_sums(rows, truth - middle, answer - middle), _figures, **options)
+    entries = zip(*(ends.tolist() for ends in found), strict=True)
+    keys = ("value", "ci_low", "ci_high")
+    return {figure: dict(zip(keys, entry, strict=True)) for figure, entry in zip(FIGURES, entries, strict=True)} | {
+        "n": len(rows)
+    }
+
+
+def _sums(rows: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Everything that the figures need of each speaker and seed, ``(speakers, seeds, 7)``."""
+    moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y, np.abs(x - y)], axis=1)
+    speakers, _ = pd.factorize(pd.MultiIndex.from_frame(rows[["corpus", "speaker"]]), sort=True)
+    seeds, _ = pd.factorize(rows["seed"], sort=True)
+    sums = np.zeros((speakers.max() + 1, seeds.max() + 1, moments.shape[1]))
+    np.add.at(sums, (speakers, seeds), moments)
+    return sums
+
+
+def _figures(sums: np.ndarray) -> np.ndarray:
+    """Figures of sums ``(draws, seeds, 7)``, averaged over the seeds: ``(draws, 4)``."""
+    n = sums[..., 0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_x, mean_y, xx, yy, xy, distance = (sums[..., i] / n for i in range(1, 7))
+        spread_x, spread_y = (np.maximum(square - mean**2, 0) for square, mean in ((xx, mean_x), (yy, mean_y)))
+        shared = xy - mean_x * mean_y
+        ccc = 2 * shared / (spread_x + spread_y + (mean_x - mean_y) ** 2)
+        pcc = shared / np.sqrt(spread_x * spread_y)
+        rmse = np.sqrt(np.maximum(xx - 2 * xy + yy, 0))
+        by_seed = np.stack([ccc, pcc, distance, rmse], axis=-1)  # (draws, seeds, figures)
+        by_seed[~np.isfinite(by_seed)] = np.nan
+        defined = ~np.isnan(by_seed)
+        return np.where(defined, by_seed, 0.0).sum(axis=1) / defined.sum(axis=1)

@@ -1,0 +1,242 @@
+"""How do models hold under noise? UA by ratio, under known types of noise and under types that no training had.
+
+Every model is judged on the same clips with the same noise, by the weights of the fold that never heard the speaker;
+differences are paired over clips, intervals are over speakers. A model that was trained with a recording of the test is
+refused.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from serzoo import corpora as readers
+from serzoo import metrics
+from serzoo.errors import CorpusError, unknown_name
+from serzoo.evaluation import noise_report, predictions
+from serzoo.evaluation.audit.conditions import CLEAN
+from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables
+from serzoo.evaluation.noise_pool import KNOWN, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
+from serzoo.evaluation.summary import compare, summarize
+from serzoo.files import replace_file, to_json
+
+SNRS_DB = (20.0, 10.0, 5.0, 0.0, -5.0)
+MEAN = "mean"
+RECOGNISED_DB = 10.0  # noise recognition is summed up over ratios up to this one
+
+
+def noise_curve(
+    sources: Sequence[str | os.PathLike],
+    corpora: Roots,
+    noise: Roots,
+    out: str | os.PathLike | None = None,
+    *,
+    other_noise: Roots | None = None,
+    babble: Roots | None = None,
+    denoise: Sequence[str] = (),
+    against: str | None = None,
+    snrs_db: Sequence[float] = SNRS_DB,
+    resamples: int = 10_000,
+    seed: int = 0,
+    partial: bool = False,
+) -> dict[str, Any]:
+    """Judge models clean and under noise of falling ratio.
+
+    Args:
+        sources: runs or shipped weights, as :func:`serzoo.audit` takes them.
+        corpora: corpus names and their root folders.
+        noise: noise corpora whose types training may know; the recordings of their test splits are mixed in.
+        out: folder for ``noise_curve.csv``, ``.png``, ``.md`` and ``.json``, and the predictions of each model; None
+            writes nothing.
+        other_noise: noise corpora of types that no training had.
+        babble: speech corpora that babble is summed from; none that a model was trained on.
+        denoise: names of denoisers; the first model is judged behind each of them, too.
+        against: name of the model that the others are paired with; the first one if None.
+        snrs_db: ratios over the active samples in dB.
+        resamples: number of bootstrap draws over speakers.
+        seed: of the noise and of the draws.
+        partial: accept incomplete copies of the corpora.
+
+    Returns:
+        ``rows``: one dict for each model, pool and ratio, ``mean`` over the ratios included: ``model, noise, snr_db,
+        ua, ci_low, ci_high``, ``difference`` with its interval, ``ua_female, ua_male``, ``n``, ``num_speakers``,
+        ``chance``, ``parameters`` of the path to the emotion; ``recognition``: for models that recognise noise the UA
+        by segment at each ratio.
+
+    Raises:
+        CorpusError: if a ratio is no number, a model heard the noise or every speaker, or a corpus cannot be read.
+        UnknownNameError: for a model, corpus or denoiser that does not exist.
+
+    Example:
+        >>> noise_curve(["runs/a", "runs/b"], {"ravdess": "R"}, {"esc10": "E"}, "curve")  # doctest: +SKIP
+    """
+    snrs_db = _checked(snrs_db)
+    subjects = open_subjects(sources)
+    subjects += [_Denoised(subjects[0], name) for name in denoise]
+    names = [subject.name for subject in subjects]
+    against = against or names[0]
+    if against not in names:
+        raise unknown_name("model to compare with", against, names)
+    table = read_tables(corpora, partial)
+    roots = {name: readers.folder(name, root) for name, root in corpora.items()}
+    trained_on = {corpus for subject in subjects for corpus in subject.model(subject.encoders[0]).training_speakers}
+    pools = [known_pool(noise), other_pool(other_noise or {}, babble or {}, trained_on, seed)]
+    pools = [pool for pool in pools if pool]
+    for subject in subjects:
+        for source in subject.encoders:
+            check_unheard(subject.name, subject.model(source).card, pools)
+
+    told, recognition, parameters = {}, {}, {}
+    for subject in subjects:
+        told[subject.name], recognised = _listen(subject, table, roots, pools, snrs_db, seed)
+        parameters[subject.name] = emotion_parameters(subject.model(subject.encoders[0]))
+        if recognised:
+            recognition[subject.name] = recognised
+    options = {"resamples": resamples, "seed": seed}
+    rows = [
+        {**row, "parameters": parameters[name]}
+        for name in names
+        for row in _rows(name, told[name], told[against] if name != against else None, options)
+    ]
+    found = {"against": against, "rows": rows, "recognition": recognition, **options}
+    found["pools"] = {pool.name: {"types": pool.types, "files": pool.files} for pool in pools}
+    if out is not None:
+        _write(Path(out), found, told)
+    return found
+
+
+def emotion_parameters(model: Any) -> int:
+    """Count the weights that the emotion of a model depends on; what other tasks alone use does not count."""
+    import keras
+
+    return keras.Model(model.input, model.output["emotion"]).count_params()
+
+
+class _Denoised(Subject):
+    """A model behind a denoiser that it was not trained with."""
+
+    def __init__(self, subject: Subject, denoise: str):
+        super().__init__(f"{subject.name} + {denoise}", None, subject.encoders, subject.whole, subject.tasks)
+        self._denoise = denoise
+
+    def model(self, source: str | Path) -> Any:
+        if str(source) not in self._models:
+            from serzoo import zoo
+
+            self._models[str(source)] = zoo.load(source, denoise=self._denoise)
+        return self._models[str(source)]
+
+
+def _listen(
+    subject: Subject, table: pd.DataFrame, roots: Roots, pools: Sequence[Pool], snrs_db: Sequence[float], seed: int
+) -> tuple[dict[tuple, pd.DataFrame], dict[str, float]]:
+    """Predictions by (pool, ratio), and how well the known noise was recognised by segment."""
+    from serzoo import pipeline
+
+    parts = subject.parts(table)
+    if not parts:
+        raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
+    told: dict[tuple, list[pd.DataFrame]] = {}
+    counts: dict[Any, np.ndarray] = {}
+    for model, rows in parts:
+        rows = rows.reset_index(drop=True)
+        held = pipeline.Clips(rows, roots)
+        for pool, snr_db in [(None, np.inf), *((pool, snr_db) for pool in pools for snr_db in snrs_db)]:
+            clips = held if pool is None else Mixed(held, rows, pool, snr_db, seed)
+            name = CLEAN if pool is None else f"{pool.name} {snr_db:g} dB"
+            answers = pipeline.predict(model, clips)
+            key = (None, None) if pool is None else (pool.name, snr_db)
+            told.setdefault(key, []).append(_predictions(model, rows, answers["emotion"], name))
+            if "noise" in model.heads and (pool is None or pool.name == KNOWN):
+                kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
+                found = _segments(model, held, kinds, answers["noise"])
+                counts[key[1]] = counts.get(key[1], 0) + found
+    tables = {key: pd.concat(parts, ignore_index=True) for key, parts in told.items()}
+    return tables, _recognition(counts, snrs_db) if counts else {}
+
+
+def _predictions(model: Any, rows: pd.DataFrame, answers: np.ndarray, condition: str) -> pd.DataFrame:
+    card = model.card
+    fixed = {"seed": card.get("seed") or 0, "fold": card.get("fold"), "condition": condition}
+    return predictions.from_table(rows, answers, list(model.classes), **fixed)
+
+
+def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str], answers: np.ndarray) -> np.ndarray:
+    """Confusion of noise by segment, ``(classes, classes)``; types that the model does not know are left out."""
+    from serzoo import layers
+    from serzoo.models.classifier import padded
+
+    classes = list(model.heads["noise"])
+    size = model.get_layer("noise").segment_samples
+    counts = np.zeros((len(classes), len(classes)), int)
+    for i, kind in enumerate(kinds):
+        if kind not in classes:
+            continue
+        clean = padded([clips[i]])
+        mixed = np.array([classes.index(kind)], "int32")
+        told = layers.segment_noise_classes(clean["waveform"], clean["num_samples"], mixed, len(classes), size)
+        valid = int((answers[i].sum(axis=-1) > 0.5).sum())
+        np.add.at(counts, (np.asarray(told)[0][:valid], answers[i][:valid].argmax(axis=-1)), 1)
+    return counts
+
+
+def _recognition(counts: Mapping[Any, np.ndarray], snrs_db: Sequence[float]) -> dict[str, float]:
+    """UA by segment at each ratio, with the clips without noise beside it, and over the ratios up to 10 dB."""
+    low = [snr_db for snr_db in snrs_db if snr_db <= RECOGNISED_DB]
+    found = {f"{snr_db:g} dB": float(metrics.ua(counts[snr_db] + counts[None])) for snr_db in snrs_db}
+    if low:
+        total = sum(counts[snr_db] for snr_db in low) + len(low) * counts[None]
+        found[f"{min(low):g} to {max(low):g} dB"] = float(metrics.ua(total))
+    return found
+
+
+def _rows(name: str, told: Mapping[tuple, pd.DataFrame], other: Mapping | None, options: Mapping) -> list[dict]:
+    """Figures of one model under each condition, and over all ratios of a pool."""
+    found = []
+    for pool in dict.fromkeys(pool for pool, _ in told):
+        ratios = [snr_db for each, snr_db in told if each == pool]
+        for ratio in [*ratios, MEAN] if len(ratios) > 1 else ratios:
+            chosen = ratios if ratio == MEAN else [ratio]
+            summary = summarize(_joined(told, pool, chosen), **options)
+            genders = {f"ua_{gender}": each["value"] for gender, each in summary["ua_by_gender"].items()}
+            row = {"model": name, "noise": pool or CLEAN, "snr_db": ratio, "ua": summary["ua"]["value"]}
+            row |= {key: summary["ua"][key] for key in ("ci_low", "ci_high")}
+            if other is not None:
+                paired = compare(_joined(told, pool, chosen), _joined(other, pool, chosen), **options)["ua"]
+                row |= {f"difference{key}": paired[end] for key, end in _ENDS.items()}
+            size = {"n": summary["n"] // len(chosen), "num_speakers": summary["num_speakers"]}
+            found.append(row | genders | size | {"chance": summary["chance"]})
+    return found
+
+
+_ENDS = {"": "difference", "_ci_low": "ci_low", "_ci_high": "ci_high"}
+
+
+def _joined(told: Mapping[tuple, pd.DataFrame], pool: str | None, ratios: Sequence) -> pd.DataFrame:
+    """Put conditions side by side as if each were a clip of its own: each has the same clips, so UA is their mean."""
+    parts = [told[pool, ratio].assign(file=told[pool, ratio]["file"] + f" {ratio}") for ratio in ratios]
+    return pd.concat(parts, ignore_index=True).drop(columns="condition")
+
+
+def _checked(snrs_db: Sequence[float]) -> list[float]:
+    snrs_db = [snrs_db] if isinstance(snrs_db, (str, float, int)) else list(snrs_db)
+    for snr_db in snrs_db:
+        if isinstance(snr_db, (str, bool)) or not np.isfinite(snr_db):
+            raise CorpusError(f"snrs_db must be numbers, ratios in dB. Received: {snr_db!r}.")
+    if not snrs_db or len(set(snrs_db)) < len(snrs_db):
+        raise CorpusError(f"snrs_db must be one or more different ratios in dB. Received: {snrs_db}.")
+    return [float(snr_db) for snr_db in snrs_db]
+
+
+def _write(folder: Path, found: Mapping[str, Any], told: Mapping[str, Mapping]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (name, tables) in enumerate(told.items()):
+        file = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+        predictions.write(folder / f"{number}-{file}.csv.gz", pd.concat(tables.values(), ignore_index=True))
+    replace_file(folder / "noise_curve.json", to_json(found))
+    replace_file(folder / "noise_curve.csv", pd.DataFrame(found["rows"]).to_csv(index=False).encode())
+    replace_file(folder / "noise_curve.md", noise_report.markdown_of(found).encode())
+    replace_file(folder / "noise_curve.png", noise_report.png_of(found))

@@ -1,0 +1,137 @@
+"""Noise that tests: recordings by type, which no judged model heard in training, mixed into the same clips for all."""
+
+import os
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from serzoo import corpora as readers
+from serzoo import noises
+from serzoo.errors import CorpusError
+
+Roots = Mapping[str, str | os.PathLike]
+KNOWN, OTHER = "known types", "other types"
+NUM_BABBLES, BABBLE_S = 4, 10.0
+
+
+class Pool:
+    """Recordings of noise by type.
+
+    Args:
+        name: what is drawn from here, :data:`KNOWN` or :data:`OTHER`.
+        recordings: waveforms at 16 kHz of each type.
+        files: names of the recordings of each noise corpus.
+    """
+
+    def __init__(self, name: str, recordings: Mapping[str, Sequence[np.ndarray]], files: Mapping[str, Iterable[str]]):
+        self.name, self.types = name, sorted(recordings)
+        self.recordings = {kind: list(recordings[kind]) for kind in self.types}
+        self.files = {corpus: sorted(names) for corpus, names in files.items()}
+
+    def draw(self, row: Any, seed: int) -> tuple[str, np.ndarray]:
+        """Draw the noise of a clip: for every model and every ratio the same.
+
+        Args:
+            row: of a table of clips.
+            seed: of the draws.
+
+        Returns:
+            The type, and a recording of it that begins anywhere.
+        """
+        rng = np.random.default_rng([seed, zlib.crc32(f"{row.corpus} {row.file} {row.start}".encode())])
+        kind = self.types[rng.integers(len(self.types))]
+        choice = self.recordings[kind]
+        recording = choice[rng.integers(len(choice))]
+        return kind, np.roll(recording, -int(rng.integers(len(recording))))
+
+
+class Mixed:
+    """Clips of a table with noise of a pool, for :func:`serzoo.pipeline.predict`.
+
+    Args:
+        clips: waveforms at 16 kHz.
+        table: their rows.
+        pool: the noise.
+        snr_db: ratio over the active samples in dB.
+        seed: of the draws.
+    """
+
+    def __init__(self, clips: Sequence[np.ndarray], table: pd.DataFrame, pool: Pool, snr_db: float, seed: int = 0):
+        from serzoo.layers import MixAtSNR
+
+        self._clips, self._rows, self._pool = clips, list(table.itertuples()), pool
+        self._snr_db, self._seed, self._mix = np.array([snr_db], "float32"), seed, MixAtSNR()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        clip, (_, noise) = self._clips[index], self._pool.draw(self._rows[index], self._seed)
+        lengths = (np.array([len(each)], "int32") for each in (clip, noise))
+        return np.asarray(self._mix(clip[None], next(lengths), noise[None], next(lengths), self._snr_db))[0]
+
+
+def known_pool(roots: Roots) -> Pool:
+    """Read the test recordings of the noise corpora that training took its types from."""
+    return _pool(KNOWN, noises.read(roots, "test"))
+
+
+def other_pool(roots: Roots, speech: Roots, trained_on: Iterable[str], seed: int = 0) -> Pool | None:
+    """Read noise of types that no training had, and sum babble from speech.
+
+    Args:
+        roots: noise corpora and their folders; the recordings of their test splits, or all where there are none.
+        speech: corpora to sum babble from.
+        trained_on: corpora that a judged model was trained on.
+        seed: of the babble.
+
+    Returns:
+        The pool; None if both are empty.
+    """
+    found = _pool(OTHER, noises.read(roots, "test")) if roots else Pool(OTHER, {}, {})
+    if speech:
+        table, options = readers.read_many(speech, partial=True), {"trained_on": list(trained_on)}
+        found.recordings["babble"] = [
+            readers.babble(table, speech, duration_s=BABBLE_S, seed=seed + number, **options)
+            for number in range(NUM_BABBLES)
+        ]
+        found.types = sorted(found.recordings)
+    return found if found.types else None
+
+
+def check_unheard(name: str, card: Mapping[str, Any], pools: Sequence[Pool]) -> None:
+    """Refuse to test a model with noise that it was trained with.
+
+    Args:
+        name: of the model.
+        card: its card; ``noise`` holds types and files of each noise corpus of its training.
+        pools: the noise of the tests.
+
+    Raises:
+        CorpusError: if a recording of a pool was heard in training, or a type of the pool of other types.
+    """
+    trained = card.get("noise", {})
+    heard = {_key(corpus, file) for corpus, each in trained.items() for file in each["files"]}
+    types = {kind for each in trained.values() for kind in each["types"]}
+    for pool in pools:
+        tested = {_key(corpus, file) for corpus, names in pool.files.items() for file in names}
+        if shared := sorted(f"{corpus} {file}" for corpus, file in heard & tested):
+            raise CorpusError(f"{name} was trained with noise recordings of the test: {', '.join(shared[:5])}.")
+        if pool.name == OTHER and (shared := sorted(types & set(pool.types))):
+            raise CorpusError(f"{name} was trained with noise of the types {', '.join(shared)}: they are not {OTHER}.")
+
+
+def _pool(name: str, sounds: noises.Noises) -> Pool:
+    recordings: dict[str, list[np.ndarray]] = {}
+    for i, kind in enumerate(sounds.table["noise"]):
+        recordings.setdefault(kind, []).append(sounds[i])
+    files = {corpus: rows["file"] for corpus, rows in sounds.table.groupby("corpus")}
+    return Pool(name, recordings, files)
+
+
+def _key(corpus: str, file: str) -> tuple[str, str]:
+    """Name a recording; ESC-10 is a part of ESC-50, in other folders."""
+    return ("esc", file.rpartition("/")[2]) if corpus in ("esc10", "esc50") else (corpus, file)

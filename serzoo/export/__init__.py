@@ -1,0 +1,78 @@
+"""Exports: what was trained is what is served.
+
+``serzoo.export(model, out)`` is this package, called. An export is written aside, opened again, run on real speech and
+compared with the model; only then does it get its name.
+"""
+
+import os
+import sys
+import types
+from pathlib import Path
+
+from serzoo.errors import unknown_name
+from serzoo.export.opening import is_export, open_export
+
+__all__ = ["FORMATS", "export", "is_export", "open_export", "write"]
+
+FORMATS = ("savedmodel", "onnx", "litert")
+
+
+def export(model, out: str | os.PathLike, format: str = "savedmodel", *, verbose: bool = True, **options) -> Path:
+    """Write a model for another runtime, prove that it answers alike, and say what that cost.
+
+    Args:
+        model: a classifier, or what :func:`serzoo.load` takes.
+        out: folder of the export. For a SavedModel it is what TensorFlow Serving calls the base path, and each export
+            is its next version.
+        format: ``"savedmodel"``, ``"onnx"`` or ``"litert"``.
+        verbose: whether to print size, latency and greatest difference.
+        **options: ``window_s`` and ``hop_s`` of the signature ``segments``, and ``serving_kit=True`` for the files of a
+            server (SavedModel); ``quantize``: None,
+            ``"float16"`` or ``"int8"``, and ``clip_s``, the length of a clip (LiteRT).
+
+    Returns:
+        ``out/VERSION``, ``out/NAME.onnx`` or ``out/NAME.tflite``.
+
+    Raises:
+        ExportError: if the export answers otherwise than the model, or cannot be written; nothing is left behind.
+        UnknownNameError: if there is no such format.
+
+    Example:
+        >>> import serzoo
+        >>> serzoo.export("cnn_ablstm_mtl", "served/ser")  # doctest: +SKIP
+        PosixPath('served/ser/1')
+    """
+    report = write(model, out, format, **options)
+    if verbose:
+        print(report)
+    return report.path
+
+
+def write(model, out: str | os.PathLike, format: str = "savedmodel", **options):
+    """Do what :func:`export` does, and return the report.
+
+    Returns:
+        A :class:`serzoo.export.proof.Report`.
+    """
+    if format not in FORMATS:
+        raise unknown_name("format", format, FORMATS)
+    if isinstance(model, (str, os.PathLike)):
+        from serzoo import zoo
+
+        model = zoo.load(model)
+    if format == "savedmodel":
+        from serzoo.export.savedmodel import write as write_
+    elif format == "onnx":
+        from serzoo.export.onnx import write as write_
+    else:
+        from serzoo.export.litert import write as write_
+    return write_(model, Path(out), **options)
+
+
+class _Callable(types.ModuleType):
+    # The package and the function have the same name.
+    def __call__(self, *args, **kwargs):
+        return export(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

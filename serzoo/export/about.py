@@ -1,0 +1,53 @@
+"""What travels in every export beside the network: labels for programs, a card for people."""
+
+from typing import Any
+
+from serzoo import __version__, cards, registry
+from serzoo.models.classifier import Classifier, plain
+
+LABELS = "labels.json"
+MODEL_CARD = "model_card.txt"
+
+
+def labels(model: Classifier, **more: Any) -> dict[str, Any]:
+    """What a client must know of an exported model, as plain data.
+
+    Args:
+        model: the classifier.
+        **more: further entries, such as the length of a segment.
+
+    Returns:
+        ``name``, ``classes``, ``sample_rate_hz``, ``card``, ``serzoo_version`` and ``more``.
+    """
+    return {
+        "name": model.name,
+        "classes": model.classes,
+        "sample_rate_hz": model.sample_rate_hz,
+        "card": plain(model.card),
+        "serzoo_version": __version__,
+        **more,
+    }
+
+
+def model_card(model: Classifier) -> str:
+    """The text that goes with an export: what these weights are, and the card of the recipe.
+
+    Args:
+        model: the classifier.
+
+    Returns:
+        Text for people.
+    """
+    card = plain(model.card)
+    heard = ", ".join(f"{corpus} ({len(speakers)} speakers)" for corpus, speakers in card.get("corpora", {}).items())
+    use = {True: ": any use", False: ": no commercial use"}.get(card.get("commercial"), "")
+    lines = [
+        f"{model.name}.{model.tag}" if model.tag else f"{model.name}, weights that do not ship with serzoo",
+        f"  licence   {model.licence or 'unknown'}{use}",
+        f"  classes   {', '.join(model.classes)}",
+        f"  trained   on {heard or 'nothing that is recorded'}",
+        f"  input     mono at {model.sample_rate_hz} Hz",
+    ]
+    known = model.name in registry.names()
+    recipe = cards.model_card(f"{model.name}.{model.tag}" if model.tag else model.name) if known else ""
+    return "\n".join(lines) + "\n\n" + recipe

@@ -1,0 +1,70 @@
+"""An export seen as a classifier."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serzoo.errors import ExportError
+from serzoo.listener import Listener, mean_over_pieces, padded
+
+
+class Exported(Listener):
+    """A model that was exported, run by the runtime of its format; it judges recordings as a classifier does.
+
+    Args:
+        path: the file or folder, for messages.
+        labels: contents of ``labels.json``, as :func:`serzoo.export.about.labels` makes them.
+    """
+
+    def __init__(self, path: Path, labels: Mapping[str, Any]):
+        try:
+            self.name = str(labels["name"])
+            self.heads = {"emotion": [str(label) for label in labels["classes"]]}
+            self.sample_rate_hz = int(labels["sample_rate_hz"])
+            self.card = dict(labels["card"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExportError(f"{path} must hold the labels of a serzoo export. Received: {error!r}.") from error
+        self.path = path
+
+    @abstractmethod
+    def predict_on_batch(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Judge a batch.
+
+        Args:
+            inputs: ``{"waveform": (batch, samples), "num_samples": (batch,)}``.
+
+        Returns:
+            ``{"emotion": (batch, classes), "embedding": (batch, features)}`` float32.
+        """
+
+    def embed(self, source, sample_rate_hz: int | None = None) -> np.ndarray:
+        """Read the features of a recording, as ``Classifier.embed`` does.
+
+        Args:
+            source: path or array, as of :meth:`classify`.
+            sample_rate_hz: rate of the array in Hz.
+
+        Returns:
+            Features of shape ``(features,)``, float32.
+        """
+
+        def read(clips):
+            return self.predict_on_batch(padded(clips))["embedding"]
+
+        return mean_over_pieces(read, source, sample_rate_hz).astype("float32")
+
+
+def to_labels(text: bytes | str, path: Path) -> dict[str, Any]:
+    """Read ``labels.json``.
+
+    Raises:
+        ExportError: if the text is none.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ExportError(f"{path} must hold the labels of a serzoo export as JSON. Received: {error}.") from error

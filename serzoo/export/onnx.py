@@ -1,0 +1,136 @@
+"""ONNX: one file with the log-mel spectrogram inside, for ONNX Runtime on any system."""
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from serzoo.errors import ExportError
+from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
+from serzoo.export.exported import Exported, to_labels
+from serzoo.export.inference import OUTPUTS, call, inference_model
+from serzoo.export.proof import Report, prove
+from serzoo.export.versions import aside
+from serzoo.models.classifier import Classifier
+
+TOLERANCE = 1e-4
+OPSET = 17
+
+
+def write(model: Classifier, folder: Path) -> Report:
+    """Write ``folder/NAME.onnx``, after it was checked, reloaded, run and compared.
+
+    Inputs are ``waveform`` (batch, samples) float32 and ``num_samples`` (batch,) int32, outputs ``emotion`` and
+    ``embedding``. Labels and model card stand in the metadata of the file.
+
+    Args:
+        model: the classifier.
+        folder: where the file shall stand; an older one of that name is replaced.
+
+    Returns:
+        A report.
+
+    Raises:
+        ExportError: if the packages of ``serzoo[onnx]`` are missing, ONNX cannot hold the model, the file answers
+            otherwise than the model, or it cannot be written.
+    """
+    check_packages()
+    # ONNX has no Fourier transform that runtimes agree on; a file with one is written, and is invalid.
+    network = inference_model(model, implementation="dft")
+    with aside(folder) as place:
+        path = place / f"{model.name}.onnx"
+        _convert(network, path)
+        _describe(path, {LABELS: json.dumps(labels(model)), MODEL_CARD: model_card(model)})
+        report = prove(OnnxExport(path), model, TOLERANCE, path)
+        os.replace(path, folder / path.name)
+    return report._replace(path=folder / path.name)
+
+
+class OnnxExport(Exported):
+    """An ONNX file that :func:`write` made, run by ONNX Runtime on the CPU.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path):
+        import onnxruntime
+
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            about = self._session.get_modelmeta().custom_metadata_map
+            super().__init__(path, to_labels(about[LABELS], path))
+        except ExportError:
+            raise
+        except Exception as error:  # the runtime's own classes have no common base but this one
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ExportError(f"{path} is cut or is no ONNX file that serzoo wrote: {reason}") from error
+
+    def predict_on_batch(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """As of :class:`Exported`."""
+        waveform = np.asarray(inputs["waveform"], "float32")
+        num_samples = np.asarray(inputs["num_samples"], "int32")
+        answers = self._session.run(list(OUTPUTS), {"waveform": waveform, "num_samples": num_samples})
+        return dict(zip(OUTPUTS, answers, strict=True))
+
+
+def check_packages() -> None:
+    """Say at once which extra is missing.
+
+    Raises:
+        ExportError: if one of the packages is not installed.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import tf2onnx  # noqa: F401
+    except ImportError as error:
+        raise ExportError(f'ONNX needs {error.name}, not installed: pip install "serzoo[onnx]".') from error
+
+
+def _convert(network, path: Path) -> None:
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec([None, None], tf.float32, "waveform"), tf.TensorSpec([None], tf.int32, "num_samples")]
+    function = tf.function(call(network), input_signature=signature, autograph=False)
+    try:
+        with _quiet():
+            tf2onnx.convert.from_function(function, signature, opset=OPSET, output_path=str(path))
+    except OSError:
+        raise
+    except Exception as error:  # whatever the converter stumbles over
+        raise ExportError(f"ONNX cannot hold {network.name}: {type(error).__name__}: {error}") from error
+
+
+def _describe(path: Path, about: Mapping[str, str]) -> None:
+    import onnx
+
+    proto = onnx.load(str(path))
+    for value in (*proto.graph.input, *proto.graph.output):
+        for axis, dim in zip(("batch", "samples"), value.type.tensor_type.shape.dim, strict=False):
+            if not dim.dim_value:
+                dim.dim_param = axis
+    for key, value in about.items():
+        proto.metadata_props.add(key=key, value=value)
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise ExportError(f"onnx.checker refuses the file: {error}") from error
+    onnx.save(proto, str(path))
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keep the converter's notes about what it optimises away from the user: context manager."""
+    logger = logging.getLogger("tf2onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

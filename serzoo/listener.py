@@ -1,0 +1,225 @@
+"""What every judge of recordings can do, whatever computes its answers: a Keras model, or an export of one."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from serzoo import audio, scales
+from serzoo.errors import AudioError
+
+WHOLE_CLIP_S = 30.0  # longer recordings are judged in windows of this length, so that memory does not grow
+BATCH_S = 60.0  # seconds of sound judged at once: about 130 MB beside the model
+MIN_HOP_S = 0.01
+
+
+class Listener:
+    """From any recording to labels and scores.
+
+    Whoever inherits gives ``predict_on_batch(inputs)``, which takes what :func:`padded` makes and answers with
+    ``{task: (batch, classes)}``, and the attributes below.
+
+    Attributes:
+        heads: class names of each task, in the order of its output.
+        sample_rate_hz: rate of the waveforms.
+        card: provenance, plain data: ``model``, ``tag``, ``licence``, ``commercial``, ``corpora`` (speakers of each
+            training corpus), ``protocol``; empty for a model with fresh weights.
+    """
+
+    heads: Mapping[str, Sequence[str]]
+    sample_rate_hz: int
+    card: Mapping
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def classes(self) -> list[str]:
+        """Emotions, in the order of the output ``"emotion"``."""
+        return list(self.heads["emotion"])
+
+    @property
+    def tag(self) -> str | None:
+        """Tag of the weights, as in ``name.tag``; None for weights that do not ship with serzoo."""
+        return self.card.get("tag")
+
+    @property
+    def licence(self) -> str | None:
+        """SPDX name of the licence of the weights; None for fresh ones."""
+        return self.card.get("licence")
+
+    @property
+    def training_speakers(self) -> dict[str, list[str]]:
+        """Speakers that the weights have seen, by corpus."""
+        return {corpus: list(speakers) for corpus, speakers in self.card.get("corpora", {}).items()}
+
+    # --- what it says -------------------------------------------------------------------------------------------
+
+    def classify(self, source, sample_rate_hz: int | None = None) -> list:
+        """Judge the emotion of a recording.
+
+        A recording longer than 30 s is judged in pieces of 30 s, and the scores are their mean, weighted by length.
+
+        Args:
+            source: path of an audio file, or array of shape ``(samples,)`` or ``(samples, channels)``; a list of paths
+                or arrays gives a list of answers.
+            sample_rate_hz: rate of the arrays in Hz; files carry their own.
+
+        Returns:
+            ``[{"label": "anger", "score": 0.81}, ...]``, one entry for each class, highest score first.
+
+        Raises:
+            AudioError: if the sound cannot be read or lasts less than 0.1 s.
+            MissingFileError: if there is no such file.
+
+        Example:
+            >>> import serzoo
+            >>> model = serzoo.load("cnn_ablstm_mtl", weights=None)
+            >>> len(model.classify("tests/data/emodb/wav/03a01Wa.wav"))
+            8
+        """
+        if isinstance(source, (list, tuple)):
+            return [self.classify(each, sample_rate_hz) for each in source]
+        scores = mean_over_pieces(self.probabilities, source, sample_rate_hz)
+        return [{"label": self.classes[i], "score": float(scores[i])} for i in np.argsort(-scores, kind="stable")]
+
+    def dimensions(self, source, sample_rate_hz: int | None = None) -> dict[str, float]:
+        """Judge arousal, valence and dominance of a recording, as far as the model has heads for them.
+
+        Args:
+            source: path or array, as of :meth:`classify`.
+            sample_rate_hz: rate of the array in Hz.
+
+        Returns:
+            Value of each head with a scale, within it; empty for a model without any.
+
+        Raises:
+            AudioError: as :meth:`classify`.
+            MissingFileError: if there is no such file.
+
+        Example:
+            >>> import serzoo
+            >>> serzoo.load("runs/dimensional").dimensions("call.mp3")  # doctest: +SKIP
+            {'arousal': 3.4, 'valence': 2.1}
+        """
+        found = {}
+        for task in (task for task, classes in self.heads.items() if scales.scale_of(classes)):
+            shares = mean_over_pieces(lambda clips, task=task: self.probabilities(clips, task), source, sample_rate_hz)
+            found[task] = float(scales.decode(shares[None], scales.scale_of(self.heads[task]))[0])
+        return found
+
+    def segments(self, source, sample_rate_hz: int | None = None, *, window_s: float = 3.0, hop_s: float = 1.0) -> list:
+        """Judge a recording piece by piece, in memory that does not grow with its length.
+
+        Args:
+            source: path or array, as of :meth:`classify`.
+            sample_rate_hz: rate of the array in Hz.
+            window_s: length of a piece in seconds, at least 0.1.
+            hop_s: time between the starts of two pieces in seconds, at least 0.01; more than ``window_s`` leaves gaps.
+
+        Returns:
+            ``[{"start": 0.0, "end": 3.0, "label": "anger", "score": 0.81}, ...]``, times in seconds. The last piece
+            ends with the recording, and so may be shorter; a rest of less than 0.1 s is not judged.
+
+        Raises:
+            AudioError: as :meth:`classify`, or if ``window_s`` or ``hop_s`` is out of its range.
+            MissingFileError: if there is no such file.
+
+        Example:
+            >>> import serzoo
+            >>> model = serzoo.load("cnn_ablstm_mtl", weights=None)
+            >>> [each["start"] for each in model.segments("tests/data/emodb/wav/03a01Wa.wav", window_s=1.0, hop_s=0.5)]
+            [0.0, 0.5, 1.0]
+        """
+        for what, value, least in (("window_s", window_s, audio.MIN_DURATION_S), ("hop_s", hop_s, MIN_HOP_S)):
+            if not least <= value <= audio.MAX_DURATION_S:
+                raise AudioError(f"{what} must be {least} to {audio.MAX_DURATION_S} seconds. Received: {value}.")
+        found = []
+        for starts, clips in _batches(source, sample_rate_hz, window_s, hop_s):
+            for start, clip, scores in zip(starts, clips, self.probabilities(clips), strict=True):
+                best = int(np.argmax(scores))
+                times = {"start": start / audio.SAMPLE_RATE_HZ, "end": (start + len(clip)) / audio.SAMPLE_RATE_HZ}
+                found.append({**times, "label": self.classes[best], "score": float(scores[best])})
+        return found
+
+    def probabilities(self, clips: Sequence[np.ndarray], task: str = "emotion") -> np.ndarray:
+        """Probabilities of one task for clips of any lengths.
+
+        Args:
+            clips: waveforms ``(samples,)`` at ``sample_rate_hz``.
+            task: name of a head.
+
+        Returns:
+            Float32 of shape ``(clips, classes)``.
+        """
+        return np.asarray(self.predict_on_batch(padded(clips))[task], "float32")
+
+
+def padded(clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Join clips to one batch, zeros after the shorter ones.
+
+    Args:
+        clips: waveforms ``(samples,)``.
+
+    Returns:
+        ``{"waveform": (batch, samples) float32, "num_samples": (batch,) int32}``.
+    """
+    lengths = np.array([len(clip) for clip in clips], "int32")
+    waveform = np.zeros((len(clips), max(lengths)), "float32")
+    for row, clip in zip(waveform, clips, strict=True):
+        row[: len(clip)] = clip
+    return {"waveform": waveform, "num_samples": lengths}
+
+
+def mean_over_pieces(judge: Callable, source, sample_rate_hz: int | None) -> np.ndarray:
+    """Mean of ``judge(clips)`` over the pieces of a recording, weighted by their length."""
+    total, num_samples = 0.0, 0
+    for _, clips in _batches(source, sample_rate_hz, WHOLE_CLIP_S, WHOLE_CLIP_S):
+        lengths = np.array([len(clip) for clip in clips])
+        total = total + lengths @ np.asarray(judge(clips), "float64")
+        num_samples += lengths.sum()
+    return total / num_samples
+
+
+def _batches(source, sample_rate_hz, window_s: float, hop_s: float) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    """Join the pieces of a recording to batches: ([first sample, ...], [waveform, ...])."""
+    size = max(1, int(BATCH_S // window_s))
+    starts, clips = [], []
+    for start, clip in _pieces(source, sample_rate_hz, window_s, hop_s):
+        starts.append(start)
+        clips.append(clip)
+        if len(clips) == size:
+            yield starts, clips
+            starts, clips = [], []
+    if clips:
+        yield starts, clips
+
+
+def _pieces(source, sample_rate_hz, window_s: float, hop_s: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut a recording: (first sample, waveform) of each piece."""
+    window, hop = round(window_s * audio.SAMPLE_RATE_HZ), round(hop_s * audio.SAMPLE_RATE_HZ)
+    held, first = np.zeros(0, "float32"), 0  # what was read and is still needed, and its first sample
+    start, silent = 0, True
+    for block in _blocks(source, sample_rate_hz):
+        silent = silent and not block.any()
+        held = np.concatenate([held, block])
+        # A piece that ends where the block ends may be the last one.
+        while first + len(held) > start + window:
+            yield start, held[start - first : start - first + window].copy()
+            start += hop
+        past = min(start - first, len(held))
+        held, first = held[past:], first + past
+    rest = held[start - first :]
+    if start == 0 or len(rest) >= audio.MIN_DURATION_S * audio.SAMPLE_RATE_HZ:
+        yield start, rest
+    if silent:
+        name = source if isinstance(source, (str, os.PathLike)) else "The array"
+        warnings.warn(f"{name} is digital silence: its scores tell nothing about a speaker.", stacklevel=4)
+
+
+def _blocks(source, sample_rate_hz: int | None) -> Iterable[np.ndarray]:
+    if not isinstance(source, (str, os.PathLike)):
+        return [audio.read(source, sample_rate_hz)]
+    if sample_rate_hz is not None and (rate := audio.info(source).sample_rate_hz) != sample_rate_hz:
+        raise AudioError(f"sample_rate_hz is for arrays; {source} says itself: {rate}. Received: {sample_rate_hz}.")
+    return audio.blocks(source)

@@ -1,0 +1,105 @@
+"""Recorded noise for training and for tests: which recordings, and their sound.
+
+The classes of a recording are its type, and for a model that recognises noise two more: clean speech, and noise alone.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from serzoo import audio, corpora
+from serzoo.errors import CorpusError
+
+CLEAN, NOISE_ALONE = "clean", "noise_alone"
+
+
+class Noises:
+    """Recordings of noise, decoded at once, so that whatever is wrong with one of them is said before training begins.
+
+    Args:
+        table: rows with ``corpus``, ``file``, ``start``, ``end`` and ``noise`` (the type), as from
+            :func:`serzoo.corpora.read_noise`.
+        roots: root folder of each noise corpus.
+
+    Raises:
+        CorpusError: if there is no recording, or one of them is silent or has no type.
+        AudioError: if one cannot be read, or is not finite.
+    """
+
+    def __init__(self, table: pd.DataFrame, roots: Mapping[str, str | Path]):
+        if table.empty or table["noise"].isna().any():
+            without = "none at all" if table.empty else f"one without: {table['file'][table['noise'].isna()].iloc[0]}"
+            raise CorpusError(f"Noise needs recordings, each with a type. Received: {without}.")
+        self.table = table.reset_index(drop=True)
+        self.types = sorted(set(table["noise"]))
+        self.targets = (
+            table["noise"].to_numpy(object)[:, None] == np.array([*self.types, CLEAN, NOISE_ALONE], object)[None]
+        ).astype("float32")  # (recordings, classes)
+        self._sounds = []
+        for row in self.table.itertuples():
+            times = {
+                "start_s": None if np.isnan(row.start) else row.start,
+                "end_s": None if np.isnan(row.end) else row.end,
+            }
+            self._sounds.append(corpora.noise_waveform(Path(roots[row.corpus]) / row.file, **times))
+
+    def __len__(self) -> int:
+        return len(self._sounds)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Waveform of one recording, ``(samples,)`` float32 at 16 kHz, without its near-silent stretches."""
+        return self._sounds[index]
+
+    @property
+    def classes(self) -> list[str]:
+        """What recognition tells apart: the types, clean speech, noise alone."""
+        return [*self.types, CLEAN, NOISE_ALONE]
+
+
+def read(roots: Mapping[str, str | Path], split: str = "train") -> Noises:
+    """Read the recordings of a split of some noise corpora.
+
+    Args:
+        roots: root folder of each noise corpus.
+        split: ``"train"``, ``"validation"`` or ``"test"``. A corpus that has no splits has all its recordings in each.
+
+    Returns:
+        The recordings.
+
+    Raises:
+        CorpusError: if a corpus cannot be read, or has no recording in the split.
+    """
+    parts = []
+    for name, root in roots.items():
+        table = corpora.read_noise(name, root)
+        if table["split"].notna().any():
+            table = table[table["split"] == split]
+        if table.empty:
+            raise CorpusError(f"{name} has no recording in its split {split!r}: {root}.")
+        parts.append(table)
+    return Noises(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"noise": []}), roots)
+
+
+def stretch(noise: np.ndarray, place: float, length_s: float) -> np.ndarray:
+    """Take a stretch of a noise; a shorter noise comes whole, beginning anywhere, to be repeated.
+
+    Args:
+        noise: waveform ``(samples,)`` at 16 kHz.
+        place: where the stretch begins, in [0, 1).
+        length_s: its length in seconds.
+
+    Returns:
+        Waveform of at most that length.
+
+    Example:
+        >>> stretch(np.arange(4.0), 0.5, 1.0)
+        array([2., 3., 0., 1.])
+    """
+    length = round(length_s * audio.SAMPLE_RATE_HZ)
+    spare = len(noise) - length
+    if spare < 0:
+        return np.roll(noise, -int(float(place) * len(noise)))
+    start = int(float(place) * (spare + 1))
+    return noise[start : start + length]

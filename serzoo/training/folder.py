@@ -1,0 +1,62 @@
+"""The folder of a run: opened once, or again to go on, and never with half a file in it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+
+from serzoo import config as configs
+from serzoo.errors import RunError
+from serzoo.files import replace_file, to_json
+from serzoo.training import provenance
+from serzoo.training.recipe import differences, recipe
+
+RECORD = "run.json"
+
+
+def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) -> None:
+    """Start a run folder, or check that an existing one is the same run.
+
+    Args:
+        out: the folder.
+        config: the config of the run.
+        about: what is run, on what; written to ``run.json`` beside the versions that it is run with.
+        dropped: rows that were left out, by reason.
+        resume: whether to go on with a run.
+
+    Raises:
+        RunError: if the folder holds something else, or a run and ``resume`` is not set, or another run.
+    """
+    record = out / RECORD
+    if not record.exists():
+        # of a run that was killed before it had a record there is nothing but its config
+        allowed = {"config.yaml"} if resume else set()
+        if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - allowed):
+            raise RunError(f"{out} exists and holds no run. Choose another folder.")
+        replace_file(out / "config.yaml", configs.dump(config).encode())
+        made_with = {"git_commit": provenance.git_commit(), "versions": provenance.versions()}
+        replace_file(record, to_json({**about, "dropped": dropped, **made_with, "backend": keras.backend.backend()}))
+        return
+    if not resume:
+        raise RunError(f"{out} holds a run. Add --resume to go on with it, or choose another folder.")
+    before = json.loads(record.read_text(encoding="utf-8"))
+    wanted = json.loads(to_json(about))
+    wanted["name"], before["name"] = wanted.pop("model"), before.get("model")  # "model" is a section of the recipe
+    del wanted["overrides"]  # they stand in the recipe
+    there = {key: before.get(key) for key in wanted} | recipe(configs.load(out / "config.yaml"))
+    if found := differences(there, wanted | recipe(config)):
+        raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
+    for leftover in out.rglob(".*.partial*"):  # of a process that was killed while it wrote
+        leftover.unlink(missing_ok=True)
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write aside and rename; Keras writes to no stream, and only under a name that ends with .weights.h5."""
+    aside = path.with_name(f".{path.name}.partial.weights.h5")
+    try:
+        model.save_weights(aside)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

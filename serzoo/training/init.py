@@ -1,0 +1,51 @@
+"""The trained models that a run starts from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from serzoo import zoo
+from serzoo.corpora import Fold
+from serzoo.errors import SpeakerLeakError
+
+
+def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
+    """Load what each fold of each seed starts from.
+
+    Args:
+        init: trained or pre-trained model, as :func:`serzoo.load` takes it; or a run with the same folds: then each
+            fold starts from its own, of its own seed if there is one.
+        folds: folds of the run to come.
+        seeds: seeds of the run to come.
+        allowed: whether to go on with weights that have heard a test speaker.
+
+    Returns:
+        Classifiers by seed and name of the fold.
+
+    Raises:
+        SpeakerLeakError: if a fold would start from weights that have heard one of its test speakers.
+    """
+    loaded: dict[str, zoo.Classifier] = {}
+    sources = {}
+    for seed in seeds:
+        for fold in folds:
+            place = _place(init, fold, seed)
+            if place not in loaded:
+                loaded[place] = zoo.load(place)
+            source = sources[seed, fold.name] = loaded[place]
+            if (shared := heard_by(source, fold)) and not allowed:
+                raise SpeakerLeakError(
+                    f"{place} was trained on test speakers of {fold.name}: {', '.join(shared[:10])}."
+                )
+    return sources
+
+
+def heard_by(source: zoo.Classifier, fold: Fold) -> list[str]:
+    """Name the test speakers of a fold that a model has heard."""
+    seen = {(corpus, who) for corpus, speakers in source.training_speakers.items() for who in speakers}
+    return [" ".join(pair) for pair in sorted(seen.intersection(fold.test))]
+
+
+def _place(init: str, fold: Fold, seed: int) -> str:
+    run = Path(init)
+    own = [run / f"seed{seed}-{fold.name}", *sorted(run.glob(f"seed*-{fold.name}"))]
+    return str(next((place for place in own if (place / zoo.CARD).is_file()), init))

@@ -1,0 +1,202 @@
+"""The noise curve with stand-ins for the models: what they hear, what is counted, and what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from serzoo import layers, metrics
+from serzoo.errors import CorpusError, SpeakerLeakError, UnknownNameError
+from serzoo.evaluation import noise_curve as curve
+from serzoo.evaluation import predictions
+from serzoo.evaluation.audit.subjects import Subject
+from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, check_unheard, known_pool, other_pool
+
+RNG = np.random.default_rng(0)
+NOISE_CLASSES = ["hiss", "hum", "clean", "noise_alone"]
+SEGMENT = 3200
+
+
+class StandIn:
+    """Says anger where the sound is loud, and clean of every segment; it remembers what it heard."""
+
+    def __init__(self, threshold, card=None, noise=True):
+        self.classes, self.training_speakers, self._threshold = ["anger", "sadness"], {"toy": ["9"]}, threshold
+        self.heads = {"emotion": self.classes} | ({"noise": NOISE_CLASSES} if noise else {})
+        self.card, self.heard = {"seed": 0, "fold": 0} | (card or {}), []
+
+    def get_layer(self, name):
+        return layers.SegmentClassifier(4, SEGMENT, 160, name=name)
+
+    def predict_on_batch(self, inputs):
+        self.heard += [row[:n] for row, n in zip(inputs["waveform"], inputs["num_samples"], strict=True)]
+        loud = np.array([np.mean(row[:n] ** 2) for row, n in zip(*list(inputs.values())[:2], strict=True)])
+        p = 1 / (1 + np.exp(-(loud - self._threshold) * 100))
+        told = {"emotion": np.stack([p, 1 - p], axis=1).astype("float32")}
+        if "noise" in self.heads:
+            segments = -(-inputs["num_samples"] // SEGMENT)
+            told["noise"] = np.zeros((len(p), max(segments), 4), "float32")
+            for row, count in zip(told["noise"], segments, strict=True):
+                row[:count, 2] = 1.0
+        return told
+
+
+class StandInSubject(Subject):
+    def __init__(self, name, model):
+        super().__init__(name, None, [name])
+        self._model = model
+
+    def model(self, source):
+        return self._model
+
+
+@pytest.fixture(scope="module")
+def roots(tmp_path_factory):
+    """Eight clips of two speakers, half of each clip silent, and a folder of two types of noise."""
+    root = tmp_path_factory.mktemp("toy")
+    for i in range(8):
+        speech = (0.05 + 0.2 * (i % 2 == 0)) * RNG.standard_normal(6400)
+        speech[3200:] = 0.0
+        soundfile.write(root / f"{i}.wav", speech, 16000, subtype="FLOAT")
+    noise = tmp_path_factory.mktemp("noise")
+    for name, sound in {"hiss": RNG.standard_normal(20000), "hum": np.sin(np.arange(3000) * 0.2)}.items():
+        (noise / name).mkdir()
+        soundfile.write(noise / name / "1.wav", 0.1 * sound, 16000)
+    other = tmp_path_factory.mktemp("other")
+    (other / "click").mkdir()
+    soundfile.write(other / "click" / "1.wav", 0.1 * np.sign(np.sin(np.arange(9000) * 0.01)), 16000)
+    return {"toy": root, "noise": {"folder:home": noise}, "other": {"folder:mine": other}}
+
+
+@pytest.fixture
+def table():
+    rows = {"corpus": "toy", "file": [f"{i}.wav" for i in range(8)], "start": np.nan, "end": np.nan}
+    rows |= {"emotion": ["anger", "sadness"] * 4, "gender": ["female"] * 4 + ["male"] * 4, "speaker": list("11112222")}
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def measure(monkeypatch, table, roots):
+    def run(models, **options):
+        subjects = [StandInSubject(name, model) for name, model in models.items()]
+        monkeypatch.setattr(curve, "open_subjects", lambda sources: subjects)
+        monkeypatch.setattr(curve, "read_tables", lambda corpora, partial: table)
+        monkeypatch.setattr(curve.readers, "folder", lambda name, root: root)
+        monkeypatch.setattr(curve, "emotion_parameters", lambda model: 123)
+        options = {"snrs_db": [10, -5], "resamples": 50, **options}
+        return curve.noise_curve(list(models), {"toy": roots["toy"]}, roots["noise"], **options)
+
+    return run
+
+
+def test_the_curve(measure, roots, table, tmp_path):
+    models = {"a": StandIn(0.01), "b": StandIn(0.03, noise=False)}
+    found = measure(models, out=tmp_path / "out", other_noise=roots["other"])
+    keys = [(row["model"], row["noise"], row["snr_db"]) for row in found["rows"]]
+    of_one = [("clean", None)] + [(pool, ratio) for pool in (KNOWN, OTHER) for ratio in (10.0, -5.0, "mean")]
+    assert keys == [(name, *key) for name in "ab" for key in of_one]
+    rows = dict(zip(keys, found["rows"], strict=True))
+    # every figure again from the written predictions, by hand
+    for number, name in enumerate("ab"):
+        told = predictions.read(tmp_path / "out" / f"{number}-{name}.csv.gz")
+        assert len(told) == 8 * 5
+        uas = {}
+        for condition, part in told.groupby("condition"):
+            guess = np.where(part["p_anger"] > part["p_sadness"], "anger", "sadness")
+            uas[condition] = metrics.ua(metrics.confusion(part["truth"].to_numpy(), guess, ["anger", "sadness"]))
+        assert rows[name, "clean", None]["ua"] == pytest.approx(uas["clean"])
+        for pool in (KNOWN, OTHER):
+            at = [uas[f"{pool} {ratio} dB"] for ratio in (10, -5)]
+            assert [rows[name, pool, ratio]["ua"] for ratio in (10.0, -5.0)] == pytest.approx(at)
+            assert rows[name, pool, "mean"]["ua"] == pytest.approx(np.mean(at))
+    for key in of_one:
+        difference = rows[("b", *key)]["ua"] - rows[("a", *key)]["ua"]
+        assert rows[("b", *key)]["difference"] == pytest.approx(difference)
+        assert "difference" not in rows[("a", *key)]
+    # both models hear the same, and a clip meets the same noise at every ratio
+    assert len(models["a"].heard) == 8 * 5
+    for one, other in zip(models["a"].heard, models["b"].heard, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # who says clean of all is right about the clean clips alone: 1 of 4 classes
+    assert found["recognition"] == {"a": pytest.approx({"10 dB": 0.25, "-5 dB": 0.25, "-5 to 10 dB": 0.25})}
+    written = pd.read_csv(tmp_path / "out" / "noise_curve.csv")
+    assert len(written) == len(keys) and set(written["parameters"]) == {123}
+    text = (tmp_path / "out" / "noise_curve.md").read_text()
+    for part in (
+        "Noise of known types (hiss, hum)",
+        "Noise of other types (click)",
+        "| a |",
+        "female, noise",
+        "by segment",
+    ):
+        assert part in text, part
+    assert (tmp_path / "out" / "noise_curve.png").read_bytes()[1:4] == b"PNG"
+    assert json.loads((tmp_path / "out" / "noise_curve.json").read_text())["against"] == "a"
+
+
+def test_the_noise_of_a_clip(table, roots):
+    pool = known_pool(roots["noise"])
+    assert pool.types == ["hiss", "hum"]
+    clips = [RNG.normal(size=6400).astype("float32") for _ in range(8)]
+    drawn = [pool.draw(row, 3) for row in table.itertuples()]
+    assert {kind for kind, _ in drawn} == {"hiss", "hum"}
+    loud, soft = (Mixed(clips, table, pool, snr_db, 3) for snr_db in (-5.0, 20.0))
+    for i, (clip, (_, noise)) in enumerate(zip(clips, drawn, strict=True)):
+        added = loud[i] - clip
+        np.testing.assert_allclose(added, 10 ** (25 / 20) * (soft[i] - clip), rtol=1e-2, atol=1e-4)
+        raw = np.resize(noise, 6400)
+        assert np.corrcoef(added, raw)[0, 1] == pytest.approx(1.0, abs=1e-5)
+    # a clip meets its noise wherever it stands in the table
+    turned = table.iloc[::-1]
+    np.testing.assert_array_equal(Mixed(clips[::-1], turned, pool, -5.0, 3)[0], loud[7])
+
+
+def test_truth_of_segments(roots, table):
+    """Half of each clip is silent: with noise it is noise alone there."""
+    clips = [np.concatenate([RNG.normal(size=3200), np.zeros(3200)]).astype("float32")] * 3
+    answers = np.zeros((3, 2, 4), "float32")
+    answers[:, :, 1] = 1.0  # always a hum
+    counts = curve._segments(StandIn(0.0), clips, ["hum", "clean", "elsewhere"], answers)
+    assert counts.tolist() == [[0, 0, 0, 0], [0, 1, 0, 0], [0, 2, 0, 0], [0, 1, 0, 0]]
+
+
+def test_a_model_that_heard_the_test_is_refused(measure, roots):
+    heard = {"noise": {"folder:home": {"types": ["hum"], "files": ["hum/1.wav"]}}}
+    with pytest.raises(CorpusError, match="b was trained with noise recordings of the test: folder:home hum/1.wav"):
+        measure({"a": StandIn(0.01), "b": StandIn(0.01, heard)})
+    kinds = {"noise": {"folder:else": {"types": ["click"], "files": ["click/7.wav"]}}}
+    with pytest.raises(CorpusError, match="b was trained with noise of the types click: they are not other types"):
+        measure({"a": StandIn(0.01), "b": StandIn(0.01, kinds)}, other_noise=roots["other"])
+
+
+def test_clips_of_esc10_are_known_in_esc50_too():
+    pool = Pool(KNOWN, {"dog": [np.ones(4)]}, {"esc10": ["001 - Dog bark/5-203128-A.ogg"]})
+    check_unheard("m", {"noise": {"esc50": {"types": ["dog"], "files": ["audio/1-100032-A-0.wav"]}}}, [pool])
+    with pytest.raises(CorpusError, match="5-203128-A"):
+        card = {"noise": {"esc10": {"types": ["dog"], "files": ["5-203128-A.ogg"]}}}
+        check_unheard("m", card, [pool])
+
+
+def test_babble_never_comes_from_a_training_corpus(monkeypatch, roots):
+    speech = pd.DataFrame({"corpus": ["toy"], "speaker": ["1"], "file": ["0.wav"], "start": [np.nan], "end": [np.nan]})
+    monkeypatch.setattr("serzoo.evaluation.noise_pool.readers.read_many", lambda roots, partial: speech)
+    with pytest.raises(SpeakerLeakError, match="not from toy"):
+        other_pool({}, {"toy": roots["toy"]}, ["toy"])
+    assert other_pool({}, {}, ["toy"]) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"snrs_db": [10, "loud"]}, CorpusError, "snrs_db must be numbers, ratios in dB. Received: 'loud'"),
+        ({"snrs_db": "10"}, CorpusError, "Received: '10'"),
+        ({"snrs_db": [10, np.nan]}, CorpusError, "Received: nan"),
+        ({"snrs_db": []}, CorpusError, "one or more different ratios"),
+        ({"against": "c"}, UnknownNameError, "'c'"),
+    ],
+)
+def test_bad_input(measure, options, error, message):
+    with pytest.raises(error, match=message):
+        measure({"a": StandIn(0.01)}, **options)

@@ -1,0 +1,150 @@
+"""The report page: what stands in it, and how headless Chromium shows it on a desk and on a phone."""
+
+import base64
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from browser import look
+
+from serzoo import corpora
+from serzoo.evaluation import evaluate, report
+from serzoo.evaluation import predictions as tables
+
+CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
+NAME = "predictions_of_a_model_with_a_name_that_is_longer_than_a_phone_is_wide.csv"
+WIDE, NARROW = 1280, 390
+
+
+@pytest.fixture(scope="module")
+def root(clips, tmp_path_factory):
+    """EmoDB with four clips, each as if four speakers had said it."""
+    folder = tmp_path_factory.mktemp("emodb") / "wav"
+    folder.mkdir()
+    for clip in clips.values():
+        for speaker in ("03", "08", "10", "15"):
+            shutil.copy(clip, folder / f"{speaker}{clip.name[2:]}")
+    return folder.parent
+
+
+@pytest.fixture(scope="module")
+def written(root, tmp_path_factory):
+    """A report on predictions that are often wrong, clean and in noise; all files of it."""
+    table = corpora.read("emodb", root, partial=True)
+    random = np.random.default_rng(0)
+    parts = []
+    for condition, skill in (("clean", 2), ("rain 20 dB", 1.5), ("rain 0 dB", 0.5), ("telephone", 1)):
+        logits = random.standard_normal((len(table), 8))
+        logits[np.arange(len(table)), pd.Index(CLASSES).get_indexer(table["emotion"])] += skill
+        said = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        fold = table["speaker"].astype(int) % 2
+        part = [
+            tables.from_table(table[fold == i], said[fold == i], CLASSES, fold=i, condition=condition) for i in (0, 1)
+        ]
+        parts += part
+    folder = tmp_path_factory.mktemp("report")
+    tables.write(folder / NAME, pd.concat(parts, ignore_index=True))
+    evaluate(folder / NAME, {"emodb": root}, folder / "out", partial=True, resamples=200)
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def seen(written):
+    return dict(zip(("wide", "narrow"), look((written / "report.html").read_bytes(), (WIDE, NARROW)), strict=True))
+
+
+@pytest.mark.parametrize(("name", "width"), [("wide", WIDE), ("narrow", NARROW)])
+def test_nothing_overflows(seen, name, width):
+    page = seen[name]
+    assert page["width"] in (width, width - 15)  # beside a scroll bar
+    assert page["scroll_width"] == page["width"]
+    assert page["outside"] == [] and page["clipped"] == []
+    assert page["cell"] > 18  # two digits of the confusion matrix
+    assert set(page["sections"]) == {
+        *("figure", "confusion", "recall", "calibration", "noise", "worst", "dropped", "made")
+    }
+    assert min(page["sections"].values()) > 60
+
+
+def test_wide_has_two_columns_and_narrow_one(seen):
+    assert seen["narrow"]["height"] > 1.4 * seen["wide"]["height"]
+
+
+def test_sounds_and_pictures_load_and_nothing_is_asked_for_elsewhere(seen, written):
+    for page in seen.values():
+        assert page["broken_images"] == 0 and page["requests"] == []
+        assert 1 <= len(page["sounds"]) <= 12
+        assert all(isinstance(duration, float) and 0.5 < duration < 8.2 for duration in page["sounds"])
+    html = (written / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!data:|#)[^\s"'>)]+""", html) == []
+    assert "<script" not in html and "default-src 'none'" in html
+
+
+def test_page_says_what_the_report_says(seen, written):
+    found = json.loads((written / "report.json").read_text())
+    text = seen["wide"]["text"]
+    ua = found["ua"]
+    assert f"{100 * ua['value']:.1f}" in text and f"[{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]" in text
+    assert f"{100 * found['calibration']['before']['ece']:.1f} %" in text
+    for words in (NAME, "emodb", "telephone", "No published figure is known", "classes without examples", "rain"):
+        assert words in text
+    assert "licence of the corpus" in text  # there is sound in it
+    assert [each["condition"] for each in found["conditions"]] == ["clean", "rain 20 dB", "rain 0 dB", "telephone"]
+    assert found["conditions"][0]["ua"] == found["ua"]
+    # The matrix shows every count of the report.
+    html = (written / "report.html").read_text(encoding="utf-8")
+    counts = [int(count) for count in re.findall(r"answered as \w+: (\d+) of", html)]
+    assert counts == sum(found["confusion"]["counts"], [])
+
+
+def test_worst_confusions_are_played_as_they_sound(written, root):
+    """The sound in the page is the recording: 16 kHz mono, within what MP3 changes."""
+    html = (written / "report.html").read_text(encoding="utf-8")
+    file = re.search(r'class="file">emodb (\S+),', html)[1]
+    data = re.search(r'<audio[^>]*src="data:audio/mpeg;base64,([^"]+)"', html)[1]
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(data)))
+    original, _ = soundfile.read(root / file)
+    assert rate == 16000 and samples.ndim == 1
+    lags = np.correlate(samples[: len(original) + 2000], original, mode="full")
+    best = lags.max() / np.sqrt(np.sum(original**2) * np.sum(samples**2))
+    assert best > 0.95
+
+
+def test_worst_confusions_are_the_surest_and_of_several_kinds():
+    rows = [
+        {"file": f"{i}.wav", "truth": truth, "p_a": p, "p_b": 1 - p, "corpus": "t", "start": np.nan, "end": np.nan}
+        for i, (truth, p) in enumerate([("a", 0.9), ("b", 0.6), ("b", 0.99), ("b", 0.8), ("a", 0.3), ("b", 0.7)])
+    ]
+    table = pd.DataFrame(rows).assign(speaker="1")
+    assert [each["file"] for each in report.worst_confusions(table)] == ["2.wav", "3.wav", "4.wav"]
+    assert [each["file"] for each in report.worst_confusions(table, limit=1)] == ["2.wav"]
+    twice = pd.concat([table.assign(seed=0), table.assign(seed=1)], ignore_index=True)
+    assert [each["file"] for each in report.worst_confusions(twice)] == ["2.wav", "3.wav", "4.wav"]
+
+
+def test_page_without_sound_and_text_that_is_no_html(root, written, tmp_path):
+    told = tables.read(written)
+    told = told[told["condition"] == "clean"].assign(note="<script>alert(1)</script>")
+    tables.write(tmp_path / "a<b>.csv", told)
+    evaluate(tmp_path / "a<b>.csv", {"emodb": root}, tmp_path / "out", partial=True, resamples=50, clips=0)
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<audio" not in html and "licence of the corpus" not in html
+    assert "<script" not in html and "&lt;script&gt;alert(1)" in html and "a&lt;b&gt;.csv" in html
+    assert "hold one condition only" in html
+
+
+def test_everything_right_and_one_speaker(root, tmp_path):
+    table = corpora.read("emodb", root, partial=True)
+    table = table[table["speaker"] == "03"]
+    said = np.eye(4)[pd.Index(sorted(table["emotion"])).get_indexer(table["emotion"])]
+    tables.write(tmp_path / "p.csv", tables.from_table(table, said, sorted(table["emotion"])))
+    found = evaluate(tmp_path / "p.csv", {"emodb": root}, tmp_path / "out", partial=True, resamples=50)
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "every answer is right" in html and "nan" not in html.lower().replace("finance", "")
+    assert found["dropped"] == {"no prediction": 12} and "no prediction" in html
+    assert "one speaker only (emodb/03)" in html

@@ -1,0 +1,70 @@
+"""Training with both kinds of head, on the backend that KERAS_BACKEND names."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serzoo import config as configs
+from serzoo import metrics, pipeline, scales, zoo
+from serzoo.errors import CorpusError, RunError
+from serzoo.training import checks
+from serzoo.training import fit as fitting
+
+TASKS = {"emotion": {"loss_weight": 0.5}, "arousal": {"loss_weight": 1.0, "scale": [1.0, 5.0]}}
+
+
+@pytest.fixture
+def config(toy_yaml):
+    changed = {"heads": TASKS, "model.units": 8, "training.learning_rate": 0.02, "training.batch_size": 8}
+    return configs.load(toy_yaml, changed | {"augmentation.gain_db": [0.0, 0.0], "augmentation.mixup_probability": 0.3})
+
+
+@pytest.fixture
+def loud_and_soft():
+    """Noise that is the louder the more aroused it is; of every fourth clip only the emotion is known."""
+    random = np.random.default_rng(0)
+    arousal = random.uniform(1, 5, 16)
+    clips = [random.normal(scale=10 ** (a / 2 - 3), size=3200).astype("float32") for a in arousal]
+    emotion = np.where(arousal > 3, "anger", "sadness")
+    known = np.where(np.arange(16) % 4, arousal, np.nan)
+    return clips, pd.DataFrame({"emotion": emotion, "arousal": known}), arousal
+
+
+def test_a_model_with_both_kinds_of_head_learns_both(config, loud_and_soft, tmp_path):
+    clips, table, arousal = loud_and_soft
+    heads = zoo.heads_of(config, ["anger", "sadness"])
+    model = zoo.build(config, heads, seed=0)
+    before = metrics.ccc(arousal, values(model, clips))
+    targets = pipeline.labels(table, heads)
+    options = {"seed": 0, "tensorboard": False, "verbose": 0}
+    fitting.fit(model, config, clips, targets, epochs=15, folder=tmp_path, **options)
+    with open(tmp_path / fitting.LOG, newline="") as file:
+        rows = list(csv.DictReader(file))
+    total = 0.5 * float(rows[-1]["emotion_loss"]) + float(rows[-1]["arousal_loss"])
+    assert float(rows[-1]["loss"]) == pytest.approx(total, rel=1e-4)
+    after = metrics.ccc(arousal, values(model, clips))
+    assert before < 0.6 and after > 0.8
+    guesses = pipeline.predict(model, clips)["emotion"].argmax(axis=1)
+    assert (guesses == (table["emotion"] == "sadness")).mean() > 0.8
+    loudest = int(arousal.argmax())
+    told = model.dimensions(clips[loudest], 16000)
+    assert list(told) == ["arousal"] and told["arousal"] == pytest.approx(values(model, clips)[loudest], abs=1e-3)
+    assert values(model, clips).min() >= 1 and values(model, clips).max() <= 5
+
+
+def values(model, clips):
+    return scales.values_of(pipeline.predict(model, clips), model.heads)["arousal"]
+
+
+def test_labels_that_no_head_can_learn_from(config, loud_and_soft):
+    _, table, _ = loud_and_soft
+    heads = zoo.heads_of(config, ["anger", "sadness"])
+    table = table.assign(corpus="toy", file=[f"{i}.wav" for i in range(16)])
+    checks.check_labels(config, table, {})
+    with pytest.raises(CorpusError, match="The labels arousal must lie from 1.0 to 5.0. Received: 7.0"):
+        pipeline.labels(table.assign(arousal=7.0), heads)
+    for wrong in (table.drop(columns="arousal"), table.assign(arousal=np.nan), table.assign(arousal=3.0)):
+        with pytest.raises(RunError, match="'arousal' apart, which needs two values or more among the clips. Received"):
+            checks.check_labels(config, wrong, {})

@@ -1,0 +1,68 @@
+"""No recording on both sides of a fold; and what a run keeps of its validation speakers."""
+
+import json
+import shutil
+
+import pytest
+import toy_model
+
+from serzoo import corpora
+from serzoo.corpora import Fold
+from serzoo.errors import SpeakerLeakError
+from serzoo.evaluation import LEAK_STAMP, leaks, predictions
+from serzoo.evaluation.calibration import fit_temperature
+from serzoo.files import RECORDINGS
+from serzoo.training import guard as module
+from serzoo.training.calibrate import temperature_of
+
+
+@pytest.fixture
+def leaky(emodb, tmp_path):
+    """The corpus, in which one speaker says what another one says, sample by sample."""
+    root = shutil.copytree(emodb, tmp_path / "leaky")
+    by_speaker = {}
+    for path in sorted((root / "wav").glob("*.wav")):
+        by_speaker.setdefault(path.name[:2], []).append(path)
+    (one, first), (other, second) = list(by_speaker.items())[:2]
+    shutil.copy(first[0], second[0])
+    return root, (one, first[0].name), (other, second[0].name)
+
+
+def test_a_copy_on_the_other_side_stops_the_run_and_leaves_nothing(leaky, toy_yaml, tmp_path):
+    root, (_, first), (_, second) = leaky
+    with pytest.raises(SpeakerLeakError) as refused:
+        toy_model.train(toy_yaml, root, tmp_path / "run")
+    assert "stand on both sides of a fold: fold0: emodb" in str(refused.value)
+    assert first in str(refused.value) and second in str(refused.value) and "--allow-speaker-leak" in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_allowed_leak_is_stamped_on_everything(leaky, toy_yaml, tmp_path):
+    root, *_ = leaky
+    run = toy_model.train(toy_yaml, root, tmp_path / "run", allow_speaker_leak=True)
+    assert json.loads((run / "report.json").read_text())["notes"] == [LEAK_STAMP]
+    card = json.loads((run / "seed0-fold0" / "card.json").read_text())
+    assert len(card["leak"]) == 1 and " = " in card["leak"][0]
+
+
+def test_recordings_are_listed_once(emodb, tmp_path, monkeypatch):
+    table = corpora.read("emodb", emodb, partial=True)
+    fold = Fold(0, (), (), ())
+    assert module.guard(tmp_path, [table, table], {"emodb": emodb}, [fold], False) == {"fold0": []}
+    listed = leaks.read_recordings(tmp_path / RECORDINGS)
+    assert sorted(listed["file"]) == sorted(table["file"])
+    monkeypatch.setattr(leaks, "recordings", lambda *_: pytest.fail("decoded again"))
+    module.guard(tmp_path, [table], {"emodb": emodb}, [fold], False)
+
+
+def test_temperatures_are_those_of_the_validation_speakers(toy_run):
+    cards = {path.parent: json.loads(path.read_text()) for path in toy_run.glob("*/card.json")}
+    assert len(cards) == 3
+    for folder, card in cards.items():
+        told = predictions.read(folder / "validation.csv")
+        assert card["temperature"] == pytest.approx(fit_temperature(told), abs=1e-4)
+        tested = predictions.read(folder)
+        assert not set(told["speaker"]) & set(tested["speaker"])
+        assert set(told["speaker"]) < {speaker for speakers in card["corpora"].values() for speaker in speakers}
+    low, high = min(c["temperature"] for c in cards.values()), max(c["temperature"] for c in cards.values())
+    assert low <= temperature_of(toy_run) <= high

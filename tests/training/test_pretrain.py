@@ -1,0 +1,165 @@
+"""Pre-training by masked prediction, and what starts from it: nobody hears a test speaker, and no label is read."""
+
+import csv
+import importlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import toy_model
+
+import serzoo
+from serzoo import config as configs
+from serzoo import corpora, zoo
+from serzoo.errors import ConfigError, CorpusError, MissingFileError, RunError, SpeakerLeakError
+from serzoo.training import fit as fitting
+from serzoo.training.init import sources_of
+
+TINY = {
+    "frontend.num_mels": 8,
+    "model.width": 8,
+    "model.num_blocks": 1,
+    "model.num_heads": 2,
+    "model.units": 8,
+    "augmentation.crop_s": 0.4,
+    "pretraining.epochs": 1,
+    "pretraining.steps_per_epoch": 2,
+    "pretraining.batch_size": 4,
+    "pretraining.warmup_epochs": 0.0,
+    "training.epochs": 1,
+    "training.steps_per_epoch": 1,
+    "training.batch_size": 4,
+    "training.warmup_epochs": 0.0,
+}
+OPTIONS = {"overrides": TINY, "partial": True, "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def heard(emodb, tmp_path_factory):
+    """One pre-trained model for each fold of the small corpus."""
+    out = tmp_path_factory.mktemp("runs") / "heard"
+    return serzoo.pretrain("bert_mtl", {"emodb": emodb}, protocol="emodb4-loso", out=out, **OPTIONS)
+
+
+def test_each_fold_hears_its_training_speakers_alone(heard, emodb):
+    table = corpora.read("emodb", emodb, partial=True)
+    rules = corpora.protocol("emodb4-loso")
+    folds = rules.folds(rules.apply(table)[0])
+    assert len(folds) == 3
+    for fold in folds:
+        card = json.loads((heard / f"seed0-{fold.name}" / "card.json").read_text())
+        assert card["corpora"] == {"emodb": [speaker for _, speaker in fold.train]}
+        assert card["pretrained"] and card["licence"] == "CC0-1.0" and card["commercial"] and card["epochs"] == 1
+        with open(heard / f"seed0-{fold.name}" / "log.csv", newline="") as file:
+            (row,) = csv.DictReader(file)
+        assert float(row["loss"]) > 0
+    about = json.loads((heard / "run.json").read_text())
+    assert about["pretraining"]["epochs"] == 1 and about["protocol"] == "emodb4-loso"
+
+
+def test_what_was_learnt_is_the_encoder(heard):
+    with pytest.warns(UserWarning, match="pre-trained without labels; its heads know nothing"):
+        model = zoo.load(heard / "seed0-fold0")
+    fresh = zoo.build(configs.load(heard / "config.yaml"), model.heads, seed=0)
+    # Pre-training hides more steps than the config says, with the same weights.
+    for name, learns in {"projection": True, "mask": True, "block1": True, "emotion": False, "layers": False}.items():
+        for old, new in zip(fresh.get_layer(name).weights, model.get_layer(name).weights, strict=True):
+            assert (not np.array_equal(old, new)) == learns, new.path
+
+
+@pytest.fixture
+def no_fit(monkeypatch):
+    """Trainings that end before the first step."""
+
+    def fit(*args, folder, **options):
+        folder.mkdir(parents=True)
+        return [{"epoch": 1}]
+
+    monkeypatch.setattr(fitting, "fit", fit)
+
+
+def test_a_training_starts_each_fold_from_its_own(heard, emodb, tmp_path, no_fit, monkeypatch):
+    copied, copy = [], zoo.copy_weights
+    monkeypatch.setattr(
+        zoo, "copy_weights", lambda source, target: copied.append(source.card["fold"]) or copy(source, target)
+    )
+    run = toy_model.train("bert_mtl", emodb, tmp_path / "run", init=str(heard), overrides=TINY)
+    assert copied == [0, 1, 2]
+    assert len(pd.read_csv(run / "predictions.csv")) == 36
+    rules = corpora.protocol("emodb4-loso")
+    folds = rules.folds(rules.apply(corpora.read("emodb", emodb, partial=True))[0])
+    sources = sources_of(str(heard), folds, (0, 5))  # of a seed that was not pre-trained it takes the one that was
+    assert [(seed, name, each.card["fold"]) for (seed, name), each in sources.items()] == [
+        (seed, fold.name, fold.index) for seed in (0, 5) for fold in folds
+    ]
+
+
+def test_who_heard_everyone_cannot_start_a_fold(emodb, tmp_path, no_fit):
+    run = serzoo.pretrain("bert_mtl", {"emodb": emodb}, out=tmp_path / "all", **OPTIONS)
+    assert [path.parent.name for path in run.glob("*/card.json")] == ["seed0-all"]
+    with pytest.raises(SpeakerLeakError, match="was trained on test speakers of fold0: emodb 03"):
+        toy_model.train("bert_mtl", emodb, tmp_path / "run", init=str(run), overrides=TINY)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_label_is_read(emodb, monkeypatch):
+    """The columns of labels may hold anything: what is planned and heard comes from the other ones."""
+    seen = []
+    monkeypatch.setattr(fitting, "fit", lambda *args, **options: seen.append(args[2:]) or [{"epoch": 1}])
+    pretraining = importlib.import_module("serzoo.training.pretrain")  # the package gives the function of this name
+    monkeypatch.setattr(pretraining, "save_weights", lambda *args: None)
+    monkeypatch.setattr(pretraining, "replace_file", lambda *args: None)
+    table = corpora.read("emodb", emodb, partial=True)
+    config = configs.load("bert_mtl", TINY)
+    for rows in (table, table.assign(emotion="fear", gender=None, text="x")):
+        fold = corpora.all_speakers(rows)
+        pretraining._pretrain_fold(config, rows, {"emodb": emodb}, fold, ("anger", "fear"), 0, emodb, 0)
+    (one, targets), (other, same) = seen
+    assert one._keys == other._keys and len(one) == len(table)
+    assert not targets["emotion"].any() and np.array_equal(targets["emotion"], same["emotion"])
+
+
+def test_a_folder_of_sound_and_a_run_that_goes_on(emodb, tmp_path, no_fit):
+    (emodb / "note.txt").write_text("no sound")
+    (emodb / "cut.wav").write_bytes(b"RIFF")
+    try:
+        run = serzoo.pretrain("bert_mtl", audio_folder=emodb, out=tmp_path / "run", **OPTIONS)
+    finally:
+        (emodb / "cut.wav").unlink()
+        (emodb / "note.txt").unlink()
+    card = json.loads((run / "seed0-all" / "card.json").read_text())
+    assert card["corpora"] == {} and card["licence"] == "LicenseRef-unknown" and not card["commercial"]
+    about = json.loads((run / "run.json").read_text())
+    assert about["corpora"]["folder"]["rows"] == 36
+    assert about["dropped"] == {"sound files that cannot be heard for 0.1 s": 1}
+    again = {**OPTIONS, "resume": True}
+    assert serzoo.pretrain("bert_mtl", audio_folder=emodb, out=run, **again) == run
+    with pytest.raises(RunError, match="holds another run: pretraining.epochs is 1 there and 2 here"):
+        serzoo.pretrain(
+            "bert_mtl", audio_folder=emodb, out=run, **{**again, "overrides": {**TINY, "pretraining.epochs": 2}}
+        )
+
+
+def test_what_cannot_be_pre_trained_is_said_before_the_first_step(emodb, tmp_path):
+    out, empty = tmp_path / "run", tmp_path / "empty"
+    empty.mkdir()
+    cases = [
+        (("bert_mtl",), {}, RunError, "Pre-training needs sound"),
+        (("bert_mtl",), {"audio_folder": empty}, RunError, "holds no sound file: pre-training needs some"),
+        (("bert_mtl",), {"audio_folder": tmp_path / "none"}, MissingFileError, "does not exist"),
+        (
+            ("cnn_ablstm", {"emodb": emodb}),
+            {},
+            ConfigError,
+            "cnn_ablstm cannot be pre-trained: its YAML has no section",
+        ),
+        (("bert_mtl", {"emodb": emodb}), {"protocol": "ravdess8-5fold"}, CorpusError, "needs the corpora ravdess"),
+    ]
+    for args, options, error, message in cases:
+        with pytest.raises(error, match=message):
+            serzoo.pretrain(*args, out=out, partial=True, verbose=0, **options)
+    (empty / "short.wav").write_bytes((emodb / "wav" / "03a01Wa.wav").read_bytes()[:60])
+    with pytest.raises(RunError, match="holds 1 sound files, and none that can be heard for 0.1 s"):
+        serzoo.pretrain("bert_mtl", audio_folder=empty, out=out)
+    assert not out.exists()
