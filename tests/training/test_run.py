@@ -48,7 +48,7 @@ def train(toy_yaml, emodb, tmp_path):
 
 def test_a_run_folder(toy_run):
     assert sorted(path.name for path in toy_run.iterdir()) == sorted(
-        ["config.yaml", "predictions.csv", "recordings.csv.gz", "report.json", "run.json", *FOLDS]
+        ["config.yaml", "predictions.csv", "recordings.csv.gz", "report.json", "run.json", "training.png", *FOLDS]
     )
     for fold in FOLDS:
         names = {path.name for path in (toy_run / fold).iterdir()} - {"tensorboard"}
@@ -110,7 +110,11 @@ def test_a_finished_run_is_left_alone(toy_run, train):
     before = snapshot(toy_run)
     train(out=toy_run, resume=True)
     after = snapshot(toy_run)
-    assert {name for name in after if after[name] != before.get(name)} == {"predictions.csv", "report.json"}
+    assert {name for name in after if after[name] != before.get(name)} <= {
+        "predictions.csv",
+        "report.json",
+        "training.png",
+    }
     assert set(before) == set(after)
 
 
@@ -195,7 +199,13 @@ def test_all_speakers_for_the_epochs_that_the_folds_chose(toy_run, train, emodb,
         card = chosen / fold / "card.json"
         card.write_text(json.dumps(json.loads(card.read_text()) | {"epochs": 1}))
     run = train(protocol="all", epochs_from=chosen)
-    assert sorted(path.name for path in run.iterdir()) == ["config.yaml", "run.json", "seed0-all"]
+    assert sorted(path.name for path in run.iterdir()) == [
+        "config.yaml",
+        "recordings.csv.gz",
+        "run.json",
+        "seed0-all",
+        "training.png",
+    ]
     card = json.loads((run / "seed0-all" / "card.json").read_text())
     assert (card["fold"], card["epochs"], card["protocol"]) == (None, 1, "all")
     assert card["corpora"] == {"emodb": ["03", "08", "09"]}
@@ -285,7 +295,7 @@ def test_a_disk_that_turns_read_only(train, small_disk, monkeypatch):
     monkeypatch.setattr(zoo, "build", turn)
     with pytest.raises(RunError, match="stopped: .*Read-only file system"):
         train(out=small_disk / "run")
-    assert snapshot(small_disk).keys() == {"run/config.yaml", "run/run.json"}
+    assert snapshot(small_disk).keys() == {"run/config.yaml", "run/recordings.csv.gz", "run/run.json"}
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "run.json", "log.csv", "state.npz", "final.weights.h5", "card.json"])
