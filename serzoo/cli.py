@@ -177,6 +177,7 @@ def corpora() -> None:
     protocols = [corpora_.protocol(name) for name in corpora_.protocol_names()]
     rows = [[p.name, ", ".join(p.corpora), str(len(p.classes)), p.source] for p in protocols]
     rows.append([corpora_.CROSS_PATTERN, "any", "shared", "train on one, test on the other: A+B-to-C@CLASSES"])
+    rows.append([corpora_.OWN_PATTERN, "any", "named", "leave one speaker out; 5fold-CORPUS@... leaves groups out"])
     _print_table(["PROTOCOL", "CORPORA", "CLASSES", "SOURCE"], rows)
     print()
     _print_table(["NOISE", "FILES"], [[name, corpora_.noise_layout(name)] for name in corpora_.noise_names()])

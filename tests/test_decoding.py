@@ -13,7 +13,7 @@ import soundfile
 
 from serzoo import audio, config, decoding, pipeline
 from serzoo.errors import AudioError
-from serzoo.training.fit import _plain_errors, _Watched
+from serzoo.training.feeding import WatchedClips, plain_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 needs_tensorflow_io = pytest.mark.skipif(
@@ -116,8 +116,8 @@ def test_a_damaged_file_is_named(folder, tmp_path):
     damaged[len(damaged) // 2 : len(damaged) // 2 + 3000] = bytes(3000)
     (tmp_path / "damaged.flac").write_bytes(damaged)
     (tmp_path / "a.flac").write_bytes((folder / "a.flac").read_bytes())
-    clips = _Watched(rows(tmp_path, "a.flac", "damaged.flac"))
-    with pytest.raises(AudioError, match=r"damaged.flac is truncated or damaged"), _plain_errors(clips, 4):
+    clips = WatchedClips(rows(tmp_path, "a.flac", "damaged.flac"))
+    with pytest.raises(AudioError, match=r"damaged.flac is truncated or damaged"), plain_errors(clips, 4):
         heard(clips, [0, 1])
 
 

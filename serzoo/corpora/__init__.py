@@ -39,6 +39,7 @@ from serzoo.corpora.noise import (
     read_noise,
     scan_noise,
 )
+from serzoo.corpora.own import PATTERN as OWN_PATTERN
 from serzoo.corpora.protocols import Protocol
 from serzoo.corpora.video import with_sound
 from serzoo.errors import CorpusError, unknown_name
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "CROSS_PATTERN",
+    "OWN_PATTERN",
     "EMOTIONS",
     "NOISE_COLUMNS",
     "CorpusInfo",

@@ -95,14 +95,34 @@ def parse(name: str) -> Protocol:
     corpora = [match[side].split("+") for side in ("sources", "targets")]
     if match["classes"] is None:
         return cross(*corpora)
+    return cross(*corpora, *parse_classes(match["classes"], name))
+
+
+def parse_classes(text: str, name: str) -> tuple[list[str], dict[str, str]]:
+    """Read the classes of a protocol from what follows the ``@`` of its name.
+
+    Args:
+        text: such as ``"anger,neutral=boredom+calm"``.
+        name: of the protocol, for the error message.
+
+    Returns:
+        The classes, and emotion to class for the emotions that are merged.
+
+    Raises:
+        CorpusError: if an emotion is merged into two classes.
+
+    Example:
+        >>> parse_classes("anger,neutral=calm", "mine")
+        (['anger', 'neutral'], {'calm': 'neutral'})
+    """
     classes, merged = [], []
-    for item in match["classes"].split(","):
+    for item in text.split(","):
         label, equals, emotions = item.partition("=")
         classes.append(label)
         merged += [(emotion, label) for emotion in emotions.split("+")] if equals else []
     if twice := [emotion for emotion, count in Counter(emotion for emotion, _ in merged).items() if count > 1]:
         raise CorpusError(f"Protocol {name} merges an emotion into two classes: {join(sorted(twice))}.")
-    return cross(*corpora, classes, dict(merged))
+    return classes, dict(merged)
 
 
 def _infos(corpora: Sequence[str]) -> dict[str, CorpusInfo]:

@@ -10,13 +10,18 @@ Example:
     (('emodb', '03'),)
 """
 
-from serzoo.corpora.cross import PATTERN, parse
+import re
+
+from serzoo.corpora.cross import PATTERN as CROSS
+from serzoo.corpora.cross import parse as parse_cross
 from serzoo.corpora.folds import (
     fixed,
     leave_one_group_out,
     leave_one_speaker_out,
     leave_one_speaker_out_beside_partner,
 )
+from serzoo.corpora.own import PATTERN as OWN
+from serzoo.corpora.own import parse as parse_own
 from serzoo.corpora.protocols import Protocol
 from serzoo.errors import unknown_name
 
@@ -25,7 +30,8 @@ def protocol(name: str) -> Protocol:
     """Return a protocol by name.
 
     Args:
-        name: one of :func:`protocol_names`, or ``cross-SOURCE-to-TARGET``; see :func:`serzoo.corpora.cross.parse`.
+        name: one of :func:`protocol_names`, ``cross-SOURCE-to-TARGET`` (see :func:`serzoo.corpora.cross.parse`), or
+            ``loso-CORPUS@CLASS,CLASS`` for any corpus (see :func:`serzoo.corpora.own.parse`).
 
     Raises:
         UnknownNameError: if there is no such protocol.
@@ -35,11 +41,14 @@ def protocol(name: str) -> Protocol:
         >>> protocol("emodb4-loso").classes
         ('anger', 'happiness', 'neutral', 'sadness')
     """
-    if name.split("-")[0] == "cross":
-        return parse(name)
-    if name not in _PROTOCOLS:
-        raise unknown_name("protocol", name, [*_PROTOCOLS, PATTERN])
-    return _PROTOCOLS[name]
+    if name in _PROTOCOLS:
+        return _PROTOCOLS[name]
+    how = name.split("-")[0]
+    if how == "cross":
+        return parse_cross(name)
+    if how == "loso" or re.fullmatch("[0-9]+fold", how):
+        return parse_own(name)
+    raise unknown_name("protocol", name, [*_PROTOCOLS, CROSS, OWN])
 
 
 def protocol_names() -> list[str]:

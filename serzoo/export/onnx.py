@@ -100,11 +100,26 @@ def _convert(network, path: Path) -> None:
     function = tf.function(call(network), input_signature=signature, autograph=False)
     try:
         with _quiet():
-            tf2onnx.convert.from_function(function, signature, opset=OPSET, output_path=str(path))
+            tf2onnx.convert.from_function(
+                function,
+                signature,
+                opset=OPSET,
+                custom_op_handlers={"Erfc": (_erfc, [])},
+                output_path=str(path),
+            )
     except OSError:
         raise
     except Exception as error:  # whatever the converter stumbles over
         raise ExportError(f"ONNX cannot hold {network.name}: {type(error).__name__}: {error}") from error
+
+
+def _erfc(graph, node, name, args):
+    """1 - erf(x): ONNX has no erfc, of which TensorFlow makes the GELU, and the converter would pass it on as it is."""
+    (x,), outputs = node.input, node.output
+    graph.remove_node(node.name)
+    erf = graph.make_node("Erf", [x])
+    one = graph.make_const(f"{name}/one", np.array(1.0, "float32"))
+    graph.make_node("Sub", [one.output[0], erf.output[0]], name=name, outputs=outputs)
 
 
 def _describe(path: Path, about: Mapping[str, str]) -> None:

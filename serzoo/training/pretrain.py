@@ -143,7 +143,7 @@ def _pretrain_fold(config, table, roots, fold, classes, seed, folder: Path, verb
         "epochs": log[-1]["epoch"],
         "seconds": round(time.monotonic() - started),
         "licence": " AND ".join(sorted(licences)),
-        "commercial": not any("NC" in licence or "unknown" in licence for licence in licences),
+        "commercial": provenance.allows_commercial_use(licences),
         "corpora": {corpus: sorted(set(each["speaker"])) for corpus, each in known.groupby("corpus")},
     }
     save_weights(model, folder / zoo.FINAL_WEIGHTS)

@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,21 @@ def fingerprint(rows: pd.DataFrame, root: str | Path, labels=("emotion", "gender
         digest.update(f"{row.file}|{(Path(root) / row.file).stat().st_size}|{row.start}|{row.end}".encode())
         digest.update(f"|{'|'.join(str(getattr(row, label)) for label in labels)}\n".encode())
     return {"rows": len(rows), "sha256": digest.hexdigest()}
+
+
+def allows_commercial_use(licences: Iterable[str]) -> bool:
+    """Tell whether weights that were trained under these licences may serve any purpose.
+
+    Only a public licence that says so counts: not one without its name, such as "free for research".
+
+    Args:
+        licences: SPDX names, or what else stands in the place of one.
+
+    Example:
+        >>> allows_commercial_use(["CC0-1.0"]), allows_commercial_use(["CC0-1.0", "free for research"])
+        (True, False)
+    """
+    return all(licence.startswith(("CC0-", "CC-BY-", "ODbL-")) and "-NC" not in licence for licence in licences)
 
 
 def versions() -> dict[str, str]:

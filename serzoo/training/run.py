@@ -12,12 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple
 
 import keras
 import pandas as pd
 
 from serzoo import config as configs
 from serzoo import corpora, noises, pipeline, scales, zoo
+from serzoo.corpora import Fold
 from serzoo.errors import RunError, SerzooError
 from serzoo.evaluation import LEAK_STAMP, predictions, summarize
 from serzoo.files import replace_file, to_json
@@ -130,10 +132,11 @@ def train(
         corpus: provenance.fingerprint(rows, noise[corpus], ["noise"])
         for corpus, rows in sounds.table.groupby("corpus")
     }
+    shared = _Shared(config, table, others, sounds, roots, about, verbose)
     try:
         open_run(out, config, about, skipped | dropped, resume)
         temperature = temperature_of(epochs_from) if protocol == ALL else None
-        shared = guard(out, [table, *others.values()], roots, folds, allow_speaker_leak)
+        leaks = guard(out, [table, *others.values()], roots, folds, allow_speaker_leak)
         for seed in seeds:
             for fold in folds:
                 folder = out / f"seed{seed}-{fold.name}"
@@ -141,9 +144,9 @@ def train(
                     if verbose:
                         print(f"{config.name}: seed {seed}, {fold.name} ({protocol})", file=sys.stderr, flush=True)
                     source = sources.get((seed, fold.name))
-                    leak = shared[fold.name] + (heard_by(source, fold) if source else [])
+                    leak = leaks[fold.name] + (heard_by(source, fold) if source else [])
                     also = {key: value for key, value in (("leak", leak), ("temperature", temperature)) if value}
-                    _train_fold(config, table, others, sounds, roots, fold, seed, about, source, also, folder, verbose)
+                    _train_fold(shared, fold, seed, source, also, folder)
         replace_file(out / CURVES, curves_png(out))
         if protocol != ALL:
             _judge(out, seeds, folds)
@@ -154,7 +157,21 @@ def train(
     return out
 
 
-def _train_fold(config, table, others, sounds, roots, fold, seed, about, source, also, folder: Path, verbose):
+class _Shared(NamedTuple):
+    """What all folds of a run have in common."""
+
+    config: Any
+    table: pd.DataFrame
+    others: Mapping[str, pd.DataFrame]  # the streams beside the main one
+    sounds: noises.Noises | None
+    roots: Mapping[str, str | Path]
+    about: Mapping
+    verbose: str | int
+
+
+def _train_fold(shared: _Shared, fold: Fold, seed: int, source, also: Mapping, folder: Path):
+    """Train one network, predict its test speakers, and write ``folder``; ``also`` goes into its card, written last."""
+    config, table, others, sounds, roots, about, verbose = shared
     started = time.monotonic()
     rows_train, rows_validation, rows_test = fold.split(table)
     rows_train = with_streams(rows_train, others, fold)
@@ -235,7 +252,7 @@ def _card(rows_train, fold, source, sounds) -> dict:
         speakers.setdefault(corpus, set()).add(speaker)
     return {
         "licence": " AND ".join(sorted(licences)),
-        "commercial": not any("NC" in licence for licence in licences),
+        "commercial": provenance.allows_commercial_use(licences),
         "corpora": {corpus: sorted(names) for corpus, names in sorted(speakers.items())},
     }
 

@@ -217,7 +217,8 @@ def _session(path: Path, threads: int):
     """A SavedModel as TensorFlow Serving runs it: a session, which gives all outputs of ``serving_default``."""
     import tensorflow.compat.v1 as tf1
 
-    pools = {"intra_op_parallelism_threads": threads, "inter_op_parallelism_threads": threads}
+    # One thread alone is the caller's own, as it is in the other runtimes.
+    pools = {"intra_op_parallelism_threads": threads, "inter_op_parallelism_threads": -1 if threads == 1 else threads}
     session = tf1.Session(graph=tf1.Graph(), config=tf1.ConfigProto(**pools))
     with session.graph.as_default():
         signature = tf1.saved_model.load(session, ["serve"], str(path)).signature_def["serving_default"]

@@ -7,15 +7,20 @@ torch = pytest.importorskip("torch", reason="needs PyTorch, with which the bench
 from tests.benchmarks.torch_network import TorchNetwork  # noqa: E402
 
 
-def test_pytorch_gives_the_same_probabilities():
+@pytest.mark.parametrize("standardize", ["utterance", "utterance_active", "utterance_all"])
+def test_pytorch_gives_the_same_probabilities(standardize):
     """Alone, in a batch of several lengths with garbage in the padding, and without lengths."""
-    settings = config.load("cnn_ablstm_mtl", {"model.conv_filters": [4, 5, 6, 7, 8], "model.lstm_units": 5})
+    settings = config.load(
+        "cnn_ablstm_mtl",
+        {"model.conv_filters": [4, 5, 6, 7, 8], "model.lstm_units": 5, "frontend.standardize": standardize},
+    )
     model = zoo.build(settings, zoo.heads_of(settings, ["anger", "neutral", "sadness"]), seed=0)
     rng = np.random.default_rng(0)
     for weight in model.weights:  # moving statistics of a fresh model would hide an error
         if "moving" in weight.path:
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
     waveform = rng.standard_normal((4, 20000)).astype("float32")
+    waveform[:, 2000:5000] *= 1e-3  # a pause, which is not active
     num_samples = np.array([20000, 11111, 5000, 300], "int32")
     network = TorchNetwork(model).eval()
     with torch.inference_mode():

@@ -4,6 +4,8 @@ From the waveform to the probabilities of each head, front end and padding rules
 model copied in. Nothing of serzoo runs inside: only the sizes, the mel filters and the weights are read from the model.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -37,7 +39,8 @@ class TorchNetwork(nn.Module):
         standardize = model.get_layer("standardize")
         if standardize.mode != "utterance":
             raise ValueError(f"TorchNetwork standardises each clip by itself. Received: mode={standardize.mode!r}.")
-        self.axes, self.epsilon = (1, 2) if standardize.axes == "all" else (1,), standardize.epsilon
+        axes = (1, 2) if standardize.axes == "all" else (1,)
+        self.statistics = axes, standardize.epsilon, standardize.active_db
         self.blocks = nn.ModuleList(ConvBlock(model.get_layer(f"conv{i}")) for i in range(1, 6))
         self.dropout = nn.Dropout(model.get_layer("dropout_before").rate)
         self.blstm = _blstm(model.get_layer("blstm"))
@@ -46,7 +49,7 @@ class TorchNetwork(nn.Module):
 
     def forward(self, waveform, num_samples=None):
         x, n = self.log_mel(waveform, num_samples)  # (batch, frames, mels)
-        x = standardized(with_deltas(x, n, self.delta_width), n, self.axes, self.epsilon)  # (batch, frames, mels, 3)
+        x = standardized(with_deltas(x, n, self.delta_width), n, *self.statistics)  # (batch, frames, mels, 3)
         x = x.permute(0, 3, 1, 2)  # (batch, 3, frames, mels)
         for block in self.blocks:
             x, n = block(x, n)
@@ -144,16 +147,23 @@ def with_deltas(x, n, width):
     return torch.stack([x, delta, _regress(delta, n, width)], -1)
 
 
-def standardized(x, n, axes, epsilon):
-    """Zero mean and unit deviation over the valid frames, zero beyond them."""
-    if n is None:
+def standardized(x, n, axes, epsilon, active_db):
+    """Zero mean and unit deviation over the valid frames, or the active ones among them; zero beyond the valid ones."""
+    if n is None and active_db is None:
         std, mean = torch.std_mean(x, axes, correction=0, keepdim=True)
         return (x - mean) / (std + epsilon)
-    mask = valid(n, x.shape[1])[:, :, None, None]
-    count = n[:, None, None, None] * (x.shape[2] if 2 in axes else 1)
-    mean = (x * mask).sum(axes, keepdim=True) / count
-    x = (x - mean) * mask
-    return x / ((x.square().sum(axes, keepdim=True) / count).sqrt() + epsilon)
+    mask = torch.ones(1, x.shape[1], dtype=torch.bool, device=x.device) if n is None else valid(n, x.shape[1])
+    weight = mask.float()
+    if active_db is not None:  # 1 down to so far below the loudest frame, then falling to 0 over 10 dB
+        level_db = torch.logsumexp(x[..., 0], 2) * (10 / math.log(10))
+        level_db = level_db.masked_fill(~mask, -1e9)
+        weight = (1 - (level_db.amax(1, keepdim=True) - level_db - active_db) / 10).clamp(0, 1)
+    weight = weight[:, :, None, None]
+    count = weight.sum(1, keepdim=True) * (x.shape[2] if 2 in axes else 1)
+    x = x - (x * weight).sum(axes, keepdim=True) / count
+    std = ((x.square() * weight).sum(axes, keepdim=True) / count).sqrt()
+    x = x / (std + epsilon)
+    return x if n is None else x * mask[:, :, None, None]
 
 
 def valid(lengths, size):
