@@ -112,7 +112,7 @@ def intervals(
         level: share of intervals that shall hold the truth.
         method: ``"studentised"`` (bootstrap-t: each draw is measured by its own standard error), ``"percentile"``, or
             ``"bca"`` (bias-corrected and accelerated). The first comes nearest to ``level``, most of all with few
-            speakers: ``tests/benchmarks/coverage.py``.
+            speakers: ``tests/benchmarks/interval_coverage.py``.
         influence: takes sums and ``counts`` and gives by how much each speaker moves each figure, to first order,
             ``(draws, figures, speakers)``, for figures that do not change when all counts double. Standard errors come
             from it; without it from a jackknife over the drawn speakers, which is slow where there are many.

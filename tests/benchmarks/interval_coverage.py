@@ -1,6 +1,6 @@
 """How often does a 95 % interval over speakers hold the truth? A simulation for 10, 24 and 91 speakers.
 
-    python -m tests.benchmarks.coverage [SIMULATIONS]
+    python -m tests.benchmarks.interval_coverage [SIMULATIONS]
 
 Speakers are drawn from a population whose skill varies from speaker to speaker and, within a speaker, from class to
 class, as much as it does in the committed predictions (standard deviations of the logit of a recall: 0.4 and 1.0). The
