@@ -1,6 +1,7 @@
 """What the conditions do to the sound: levels, lengths, bands and ratios against closed forms, and recordings apart."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,10 +34,8 @@ def level_db(clip):
 
 
 @pytest.fixture(scope="module")
-def speech(request):
-    from conftest import DATA
-
-    return audio.read(DATA / "emodb" / "wav" / "03a01Wa.wav")
+def speech():
+    return audio.read(Path(__file__).resolve().parents[1] / "data" / "emodb" / "wav" / "03a01Wa.wav")
 
 
 def by_name(**options):
