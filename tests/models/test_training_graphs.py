@@ -6,6 +6,7 @@ import pytest
 
 from serzoo import config as configs
 from serzoo import registry, zoo
+from serzoo.errors import ConfigError
 from serzoo.training import fit as fitting
 from serzoo.training.layerwise import LayerwiseAdamW, layer_shares
 
@@ -79,7 +80,7 @@ def test_a_step_trains_heads_and_objectives(name):
 
 
 def test_an_objective_that_a_model_does_not_know_is_named():
-    with pytest.raises(fitting.ConfigError, match="heads and objectives must be what the model puts out in training"):
+    with pytest.raises(ConfigError, match="heads and objectives must be what the model puts out in training"):
         wrapped("mtl_aug", objectives={"contrast": {"label": None, "loss_weight": 1.0}})
 
 
@@ -127,7 +128,7 @@ def test_shares_of_the_rate_fall_with_the_depth():
     told = {name: {shares.get(v.path, 1.0) for v in model.get_layer(name).trainable_variables} for name in _NAMES}
     assert told == {"projection": {0.125}, "block1": {0.25}, "block2": {0.5}, "norm": {1.0}, "emotion": {1.0}}
     assert layer_shares(model, tiny("bert_mtl", **{"training.layer_decay": 1.0})) == {}
-    with pytest.raises(fitting.ConfigError, match="aae_mtl has no blocks: training.layer_decay must be 1.0"):
+    with pytest.raises(ConfigError, match="aae_mtl has no blocks: training.layer_decay must be 1.0"):
         layer_shares(model, tiny("aae_mtl", **{"training.layer_decay": 0.5}))
 
 
