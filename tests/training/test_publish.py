@@ -94,7 +94,8 @@ def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
 def test_weights_of_all_speakers_are_the_default(toy_run, shop, emodb, tmp_path):
     run = toy_model.train("toy", emodb, tmp_path / "all", protocol="all", epochs_from=toy_run)
     publish(toy_run, "toy.emodb4", fold_weights=False)
-    assert [path.name for path in publish(run, "toy.emodb4")] == ["toy.emodb4.weights.h5", "toy.yaml"]
+    written = [path.name for path in publish(run, "toy.emodb4")]
+    assert written == ["toy.emodb4.weights.h5", "emodb.csv.gz", "toy.yaml"]
     entry = configs.load("toy").default_weights
     assert (entry.tag, entry.fold, entry.protocol) == ("emodb4", None, "all")
     assert "--protocol all" in entry.command and "--epochs-from RUN-OF-emodb4-loso" in entry.command
