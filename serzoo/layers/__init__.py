@@ -32,6 +32,7 @@ from serzoo.layers.segment_classifier import SegmentClassifier
 from serzoo.layers.segment_noise_loss import SegmentNoiseLoss, segment_noise_classes
 from serzoo.layers.segments import JoinSegments, MaxOverSegments, NumSteps, Segments
 from serzoo.layers.self_attention import SelfAttention
+from serzoo.layers.softmax_heads import softmax_heads
 from serzoo.layers.spec_augment import SpecAugment
 from serzoo.layers.specific_map import SpecificMap
 from serzoo.layers.spectral_subtraction import SpectralSubtraction
@@ -92,5 +93,6 @@ __all__ = [
     "mix_at_snr",
     "noise_encoder",
     "segment_noise_classes",
+    "softmax_heads",
     "valid_mask",
 ]

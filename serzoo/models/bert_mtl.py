@@ -81,11 +81,7 @@ def build(
     embedding = layers.StatisticsPooling(name="embedding")(x, n)  # (batch, 2 * width)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    x = keras.layers.Dropout(min(3 * dropout, 0.9), seed=seed, name="dropout_after")(embedding)
-    outputs = {
-        task: keras.layers.Dense(len(classes), activation="softmax", dtype="float32", name=task)(x)  # (batch, classes)
-        for task, classes in heads.items()
-    }
+    outputs = layers.softmax_heads(embedding, heads, dropout=min(3 * dropout, 0.9), seed=seed)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 

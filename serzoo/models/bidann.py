@@ -78,11 +78,7 @@ def build(
     embedding = keras.layers.Concatenate(name="embedding")(encoded)  # (batch, 4 * units)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout_after")(embedding)
-    outputs = {
-        task: keras.layers.Dense(len(classes), activation="softmax", dtype="float32", name=task)(x)  # (batch, classes)
-        for task, classes in heads.items()
-    }
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 
