@@ -96,10 +96,10 @@ class FusedConvBlock(ConvBlock):
         self.conv.kernel.assign(layer.conv.kernel.numpy() * scale)
         self.bias.assign(norm.beta.numpy() - norm.moving_mean.numpy() * scale)
 
-    def normalized(self, x, num_frames, training=None):
-        """Add the bias, activate, and mask, which the normalisation did before."""
+    def activated(self, x, num_frames, training=None):
+        """Convolve, add the bias, activate, and mask."""
         # In this order, and as this operation, TensorFlow makes one kernel of convolution, bias and ReLU.
-        x = self.activation(tf.nn.bias_add(x, self.bias.value))
+        x = self.activation(tf.nn.bias_add(self.conv(x), self.bias.value))
         return x * tf.cast(valid_mask(num_frames, tf.shape(x)[1]), x.dtype)[:, :, None, None]
 
 

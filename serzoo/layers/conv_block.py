@@ -93,9 +93,8 @@ class ConvBlock(keras.layers.Layer):
         if self._pads:
             (k, f) = self.kernel_size
             x = ops.pad(x, [[0, 0], [k // 2, k // 2], [f // 2, f // 2], [0, 0]])
-        x = self.conv(x)
         num_frames = _ceil_div(num_frames, self.strides[0])
-        x = self.normalized(x, num_frames, training)
+        x = self.activated(x, num_frames, training)
         is_relu = self.activation is keras.activations.relu  # leaves the zeros in the padding as they are
         if self.pool_size is not None:
             # Half a pool of padding must not win the maximum.
@@ -107,9 +106,15 @@ class ConvBlock(keras.layers.Layer):
             x = self.drop(x, training=training)
         return x, num_frames
 
-    def normalized(self, x, num_frames, training=None):
-        """Normalise and activate the output of the convolution: ``(batch, frames, bands, filters)``."""
-        return self.activation(self.norm(x, num_frames, training=training))
+    def activated(self, x, num_frames, training=None):
+        """Convolve, normalise and activate: ``(batch, frames, bands, filters)``."""
+        if training:
+            return self.activation(self.norm(self.conv(x), num_frames, training=True))
+        # The kernel carries the factor of the normalisation: two passes fewer over the output.
+        scale, offset = self.norm.moving_scale_and_offset()
+        kernel = ops.cast(self.conv.kernel * scale, x.dtype)
+        x = self.activation(self.conv.convolution_op(x, kernel) + ops.cast(offset, x.dtype))
+        return x * ops.cast(valid_mask(num_frames, ops.shape(x)[1]), x.dtype)[:, :, None, None]
 
     def compute_output_shape(self, x_shape, num_frames_shape):
         sizes = x_shape[1:3]

@@ -54,12 +54,19 @@ class FrameBatchNormalization(keras.layers.Layer):
             mean, variance = self._moments(x, mask)
             self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1.0 - self.momentum))
             self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1.0 - self.momentum))
+            scale, offset = self._scale_and_offset(mean, variance)
         else:
-            mean, variance = self.moving_mean, self.moving_variance
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        offset = self.beta - mean * scale
+            scale, offset = self.moving_scale_and_offset()
         y = x * ops.cast(scale, x.dtype) + ops.cast(offset, x.dtype)
         return y * ops.cast(mask, x.dtype)[..., None]
+
+    def moving_scale_and_offset(self):
+        """What a valid frame is multiplied by and what is added to it, outside of training: two of ``(channels,)``."""
+        return self._scale_and_offset(self.moving_mean, self.moving_variance)
+
+    def _scale_and_offset(self, mean, variance):
+        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
+        return scale, self.beta - mean * scale
 
     def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)

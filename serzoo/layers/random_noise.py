@@ -8,6 +8,8 @@ from serzoo.layers.mix_at_snr import mix_at_snr
 # Below this frequency, in cycles a sample (50 Hz at 16 kHz), the spectrum is flat: else the energy of brown noise
 # would lie below the lowest mel band, and its signal-to-noise ratio would say nothing of what is heard.
 _CORNER = 1.0 / 320.0
+# Noise is made in multiples of so many samples and then cut: a Fourier transform is fast for lengths of small factors.
+_BLOCK = 960
 
 
 @keras.saving.register_keras_serializable("serzoo")
@@ -106,7 +108,7 @@ def coloured_noise(batch, samples, exponent, seed):
     Returns:
         float32, shape ``(batch, samples)``, of arbitrary loudness.
     """
-    bins = samples // 2 + 2  # their inverse transform has at least `samples` samples
+    bins = (samples + _BLOCK - 1) // _BLOCK * (_BLOCK // 2) + 1  # their inverse transform has `samples` or a few more
     spectrum = keras.random.normal((2, batch, bins), dtype="float32", seed=seed)
     position = ops.arange(bins, dtype="int32")
     frequency = ops.cast(position, "float32") / (2.0 * ops.cast(bins - 1, "float32"))  # cycles a sample

@@ -1,65 +1,102 @@
-"""Memory and speed of feeding one epoch of a large table, in which files repeat.
+"""Peak memory of training, evaluation and ``segments``: how little it grows when there is ten times as much to do."""
 
-``python -m tests.benchmarks.memory EMODB_ROOT`` feeds an epoch of 10,000 and one of 100,000 rows, each in a process of
-its own, once from the cache and once without any, and prints the peak of the resident memory during the epoch (Linux
-alone tells it), that of the start left out.
-"""
-
-import argparse
-import subprocess
-import sys
-import time
+import functools
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-SIZES = (10_000, 100_000)
+from tests.benchmarks import clips
+from tests.benchmarks.measure import Figure, NothingToMeasureError
+
+BAR = "<= 1.1"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root")
-    parser.add_argument("--sizes", type=int, nargs=2, default=SIZES, metavar=("SMALL", "LARGE"))
-    parser.add_argument("--feed", nargs=2, metavar=("ROWS", "CACHE_BYTES"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.feed:
-        print(*feed(arguments.root, *map(int, arguments.feed)))
-        return
-    for name, cache_bytes in (("cached", 2**31), ("no cache", 0)):
-        peaks = []
-        for rows in arguments.sizes:
-            command = [sys.executable, "-m", "tests.benchmarks.memory", arguments.root, "--feed", rows, cache_bytes]
-            done = subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True)
-            peak, seconds = map(float, done.stdout.split()[-2:])
-            peaks.append(peak)
-            print(f"{name}, {rows} rows: peak {peak:.0f} MiB, {rows / seconds:.0f} clips/s", flush=True)
-        print(
-            f"{name}: {peaks[1] / peaks[0]:.3f} times the memory for {arguments.sizes[1] / arguments.sizes[0]:g} times"
-        )
+def figures() -> Iterator[Figure]:
+    """The peak of the resident memory of this process, TensorFlow and the model in it.
+
+    Raises:
+        NothingToMeasureError: where the kernel does not tell the peak; Linux does.
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        raise NothingToMeasureError("the peak of the memory is read from Linux alone")
+    for name, run, small in (("feeding of clips", _feed, 1000), ("training on clips", _train, 96)):
+        yield _grown(name, run, small)
+    yield _grown("evaluation of clips", _evaluate, 96)
+    yield _grown("`segments` of seconds", _segments, 60)
 
 
-def feed(root: str, num_rows: int, cache_bytes: int) -> tuple[float, float]:
-    """Feed one epoch; gives the peak in MiB and the seconds."""
-    import pandas as pd
+def _grown(name: str, run: Callable[[int], None], small: int) -> Figure:
+    """Ratio of two peaks, one after the other: first a little work, twice, then ten times as much."""
+    run(small)  # start the threads, trace, fill the caches
+    peaks = [_peak(run, size) for size in (small, 10 * small)]
+    ratio = peaks[1] / peaks[0]
+    note = f"{peaks[1]:.0f} MiB against {peaks[0]:.0f} MiB"
+    return Figure(f"memory, {name}: {10 * small} against {small}", ratio, ratio, ratio, BAR, note)
 
-    from serzoo import config, corpora, pipeline
+
+def _peak(run: Callable[[int], None], size: int) -> float:
+    """MiB."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    run(size)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
+
+
+def _feed(rows: int) -> None:
+    """One epoch, from files without a cache."""
+    from serzoo import config, pipeline
 
     settings = config.load("cnn_ablstm", {"training.steps_per_epoch": None, "training.sampling": "uniform"})
-    protocol = corpora.protocol("emodb4-loso")
-    table, _ = protocol.apply(corpora.read("emodb", root))
-    copies = -(-num_rows // len(table))
-    table = pd.concat([table] * copies, ignore_index=True).iloc[:num_rows]
-    clips = pipeline.Clips(table, corpora.folders({"emodb": root}), cache_bytes)
-    targets = pipeline.labels(table, {"emotion": protocol.classes})
-    batches = iter(pipeline.dataset(clips, targets, settings, seed=0))
-    for _ in range(20):  # start the threads, fill the buffers and the cache
+    table = clips.table(rows)
+    source = pipeline.Clips(table, {"emodb": clips.FOLDER}, cache_bytes=0)
+    targets = pipeline.labels(table, {"emotion": clips.CLASSES})
+    batches = iter(pipeline.dataset(source, targets, settings, seed=0))
+    for _ in range(rows // settings.training.batch_size):
         next(batches)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    started = time.perf_counter()
-    for _ in range(num_rows // settings.training.batch_size - 20):
-        next(batches)
-    seconds = time.perf_counter() - started
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024, seconds
 
 
-if __name__ == "__main__":
-    main()
+def _train(rows: int) -> None:
+    """One epoch, of one and the same network: TensorFlow keeps the functions of each that it traces."""
+    from serzoo import pipeline
+
+    settings, heads, trained = _training()
+    table = clips.table(rows)
+    source = pipeline.Clips(table, {"emodb": clips.FOLDER})
+    feed = pipeline.dataset(source, pipeline.labels(table, heads), settings, seed=0)
+    trained.fit(feed, steps_per_epoch=rows // settings.training.batch_size, shuffle=False, verbose=0)
+
+
+@functools.cache
+def _training():
+    from serzoo import config, zoo
+    from serzoo.training.graph import augmented, compiled
+
+    settings = config.load("cnn_ablstm_mtl", {"training.steps_per_epoch": None, "training.sampling": "uniform"})
+    heads = zoo.heads_of(settings, clips.CLASSES)
+    wrapper = augmented(zoo.build(settings, heads, seed=0), settings, seed=0)
+    return settings, heads, compiled(wrapper, settings, settings.training.epochs, 36)
+
+
+def _evaluate(rows: int) -> None:
+    from serzoo import pipeline
+
+    pipeline.predict_table(_model(), clips.table(rows), {"emodb": clips.FOLDER})
+
+
+def _segments(seconds: int) -> None:
+    import soundfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "call.wav"
+        sound = clips.waveform(60.0)
+        with soundfile.SoundFile(path, "w", 16000, 1) as file:
+            for _ in range(seconds // 60):
+                file.write(sound)
+        _model().segments(path, window_s=3.0, hop_s=1.0)
+
+
+@functools.cache
+def _model():
+    import serzoo
+
+    return serzoo.load("cnn_ablstm_mtl")

@@ -48,6 +48,10 @@ class TorchNetwork(nn.Module):
         self.heads = nn.ModuleDict({task: _dense(model.get_layer(task)) for task in model.heads})
 
     def forward(self, waveform, num_samples=None):
+        return {task: torch.softmax(x, -1) for task, x in self.logits(waveform, num_samples).items()}
+
+    def logits(self, waveform, num_samples=None):
+        """What the softmax of each head is taken of, with the arguments of the call."""
         x, n = self.log_mel(waveform, num_samples)  # (batch, frames, mels)
         x = standardized(with_deltas(x, n, self.delta_width), n, *self.statistics)  # (batch, frames, mels, 3)
         x = x.permute(0, 3, 1, 2)  # (batch, 3, frames, mels)
@@ -56,7 +60,7 @@ class TorchNetwork(nn.Module):
         x = x.permute(0, 2, 3, 1).flatten(2)  # (batch, frames / 4, mels / 16 * filters)
         x = self._recurrence(self.dropout(x), n)  # (batch, frames / 4, 2 * units)
         x = self.dropout(self.attention(x, n))  # (batch, 2 * units)
-        return {task: torch.softmax(head(x), -1) for task, head in self.heads.items()}
+        return {task: head(x) for task, head in self.heads.items()}
 
     def _recurrence(self, x, n):
         if n is None:
