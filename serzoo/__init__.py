@@ -34,6 +34,7 @@ _PUBLIC = {
     "registry": "serzoo.registry",
     "serving": "serzoo.serving",
     "pretrain": "serzoo.training:pretrain",
+    "search": "serzoo.training:search",
     "train": "serzoo.training:train",
     "training": "serzoo.training",
     "zoo": "serzoo.zoo",

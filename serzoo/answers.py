@@ -39,7 +39,7 @@ def find_recordings(paths: Iterable[Path]) -> tuple[list[Path], Failures]:
                 failures.append((str(path), "no audio file in this folder."))
         except (SerzooError, OSError) as error:
             failures.append((str(path), str(error)))
-    return list(files), failures
+    return list(files), list(dict.fromkeys(failures))
 
 
 def judge(

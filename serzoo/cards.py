@@ -9,6 +9,7 @@ from serzoo.errors import unknown_name
 if TYPE_CHECKING:
     from serzoo.config import Config
 
+_RECIPE = ("frontend", "model", "heads", "objectives", "streams", "augmentation", "pretraining", "training")
 LISTING = ["NAME", "WEIGHTS", "LICENCE", "UA [95 % INTERVAL] PROTOCOL"]
 
 
@@ -51,23 +52,67 @@ def model_card(name: str) -> str:
     from serzoo import config as config_
 
     name, _, tag = name.partition(".")
-    config = config_.load(name)
+    config = config_.load(registry.check_name(name))
     if tag and tag not in (tags := [entry.tag for entry in config.weights]):
         raise unknown_name(f"weights of {name}", tag, tags)
-    recipe = {key: config_.to_dict(config)[key] for key in ("frontend", "model", "heads", "augmentation", "training")}
+    recipe = {key: value for key, value in config_.to_dict(config).items() if key in _RECIPE and value}
     parts = [
         f"{config.name}\n{config.summary}",
-        _section("Paper", [config.reference.title, *_doi(config), *(f"- {d}" for d in config.reference.deviations)]),
+        _section("Paper", [config.reference.title, *_doi(config)]),
+        _section("What differs from it, and why", [f"- {each}" for each in config.reference.deviations] or ["nothing"]),
+        _section("Input and answer", _input_and_answer(config, tag)),
         _section("Weights", _weights(config, tag) or ["none ship with this version"]),
         _section("Figures", _figures(config, tag) or ["none published"]),
+        _section("Limits", [f"- {each}" for each in _limits(config, tag)]),
         _section("Recipe", yaml_text.dump(recipe).rstrip().splitlines()),
-        "A score is no knowledge of what a person feels: use it for no decision about people.",
     ]
     return "\n\n".join(parts)
 
 
 def _section(title: str, lines: list[str]) -> str:
     return "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def _input_and_answer(config: "Config", tag: str) -> list[str]:
+    classes = {entry.classes for entry in config.weights if not tag or entry.tag == tag}
+    told = "; or ".join(", ".join(names) for names in sorted(classes)) or "those of the protocol it is trained by"
+    heads = {
+        "emotion": told,
+        "gender": "female, male",
+        "noise": "types of noise, clean speech, noise alone; for each segment",
+    }
+    lines = [f"input     speech of 0.1 s or more, mono at {config.frontend.sample_rate_hz} Hz; files are resampled"]
+    for head, about in config.heads.items():
+        scale = about.scale and f"a value from {about.scale[0]:g} to {about.scale[1]:g}"
+        lines.append(f"{head:<9} {scale or heads.get(head, 'probabilities')}")
+    return lines
+
+
+def _limits(config: "Config", tag: str) -> list[str]:
+    """What is known to limit a model, from its config and from the corpora that its weights heard."""
+    from serzoo import corpora
+
+    limits = ["a score is no knowledge of what a person feels: use it for no decision about people"]
+    entries = [entry for entry in config.weights if not tag or entry.tag == tag]
+    heard: dict[str, int] = {}
+    for entry in entries:
+        for corpus, speakers in entry.corpora.items():
+            heard[corpus] = max(heard.get(corpus, 0), len(speakers))
+    for corpus, speakers in sorted(heard.items()):
+        official = corpora.info(corpus)
+        limits.append(f"{official.title}: {speakers} speakers; expect less on other people, rooms and languages")
+        limits += [f"{corpus}: {note}" for note in official.notes]
+    if not entries:
+        limits.append("it ships without weights: it answers nothing before it is trained")
+    elif not all(entry.commercial for entry in entries):
+        limits.append("not all of its weights may be used commercially; see their licences")
+    if "target" in config.streams:
+        limits.append("it is trained with a second, unlabelled corpus (--target), whose classes must be the same")
+    if config.pretraining:
+        limits.append("it needs pre-training (serzoo pretrain), and knows no speech beyond what that heard")
+    if "gender" in config.heads:
+        limits.append("gender is what the corpora write down, two values")
+    return limits
 
 
 def _doi(config: "Config") -> list[str]:
@@ -89,7 +134,11 @@ def _weights(config: "Config", tag: str) -> list[str]:
             f"  trained   on {trained}; {entry.protocol}, seed {entry.seed}, {entry.epochs} epochs",
         ]
         if entry.fold is not None:
-            lines.append(f"  fold      {entry.fold}: its test speakers were not heard")
+            lines.append(
+                f"  fold      {entry.fold}: its test speakers were not heard" + " with labels" * bool(entry.adaptation)
+            )
+        if entry.adaptation:
+            lines.append(f"  target    {entry.adaptation}")
         if tag:
             lines += [f"  speakers  {corpus}: {', '.join(who)}" for corpus, who in entry.corpora.items()]
             lines += [f"  sha256    {entry.sha256}"]
@@ -104,14 +153,19 @@ def _figures(config: "Config", tag: str) -> list[str]:
             continue
         lines += [
             f"{each.protocol} ({each.tag})",
-            f"  UA        {_interval(each.ua)}; over folds {each.fold_ua.mean:.3f} +- {each.fold_ua.std:.3f}",
+            f"  UA        {_interval(each.ua)}; {_over_folds(each.fold_ua)}",
             f"  WA        {_interval(each.wa)}",
             f"  macro F1  {_interval(each.macro_f1)}",
             f"  of        {each.n} clips, {each.speakers} speakers, {each.folds} folds, {each.seeds} seeds;"
             f" chance {each.chance:.3f}; {each.parameters} parameters",
+            *(f"  note      {note}" for note in each.notes),
             f"  made by   {each.command}",
         ]
     return lines
+
+
+def _over_folds(spread: Any) -> str:
+    return "one fold" if spread.std is None else f"over folds {spread.mean:.3f} +- {spread.std:.3f}"
 
 
 def _interval(figure: Any) -> str:

@@ -82,9 +82,9 @@ def _examine_decoder(facts: list, problems: list) -> None:
     if tensorflow_io := _version("tensorflow-io"):
         from serzoo import decoding
 
+        # An extra that does not fit is no problem: training decodes as well without it.
         native = f"tensorflow-io {tensorflow_io} for FLAC, OGG and MP3 at 16 kHz"
-        facts.append(["decoder in training", native if decoding.available() else "libsndfile"])
-        problems += filter(None, [decoding.problem()])
+        facts.append(["decoder in training", decoding.problem() or (native if decoding.available() else "libsndfile")])
     for missing in (f for f in FORMATS if f not in known):
         problems.append(f"This libsndfile cannot read {missing}: python -m pip install -U soundfile.")
 

@@ -44,6 +44,10 @@ class RunError(SerzooError, RuntimeError):
     """A training run that cannot start, go on or be read."""
 
 
+class DivergedError(RunError):
+    """A training whose loss was no longer finite."""
+
+
 class ExportError(SerzooError, RuntimeError):
     """An export that would not answer as the model does."""
 

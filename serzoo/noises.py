@@ -39,11 +39,8 @@ class Noises:
         ).astype("float32")  # (recordings, classes)
         self._sounds = []
         for row in self.table.itertuples():
-            times = {
-                "start_s": None if np.isnan(row.start) else row.start,
-                "end_s": None if np.isnan(row.end) else row.end,
-            }
-            self._sounds.append(corpora.noise_waveform(Path(roots[row.corpus]) / row.file, **times))
+            path = Path(roots[row.corpus]) / row.file
+            self._sounds.append(corpora.noise_waveform(path, start_s=row.start, end_s=row.end))
 
     def __len__(self) -> int:
         return len(self._sounds)

@@ -18,6 +18,7 @@ from serzoo import audio, decoding, noises, scales
 from serzoo.errors import CorpusError
 from serzoo.models.classifier import padded
 from serzoo.plan import AUGMENTATION, plan_epoch
+from serzoo.rooms import Responses
 
 CACHE_BYTES = 2 * 2**30
 NUM_WORKERS = 4
@@ -110,19 +111,22 @@ class ArrayFeed(keras.utils.PyDataset):
         seed: seed of the run.
         epoch: first epoch.
         noise: recorded noise to mix in, :class:`serzoo.noises.Noises`; None for none.
+        rooms: impulse responses of the rooms to play clips in, by name, as from :func:`serzoo.rooms.read`; or None.
     """
 
-    def __init__(self, clips, targets, config, seed: int, epoch: int = 0, noise=None, **kwargs):
+    def __init__(self, clips, targets, config, seed: int, epoch: int = 0, noise=None, rooms=None, **kwargs):
         super().__init__(**kwargs)
         self._clips, self._targets, self._config = clips, targets, config
         self._seed, self._noise = seed, noise
+        self._responses = Responses(rooms or {}, config.augmentation.crop_s)
         self.draw(epoch)
 
     def draw(self, epoch: int) -> None:
         """Turn to an epoch."""
         self._epoch = epoch
         kinds = None if self._noise is None else self._noise.targets
-        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config, kinds)
+        num_rooms = len(self._responses) - 1
+        self._plan = plan_epoch(self._targets, epoch, self._seed, self._config, kinds, num_rooms)
 
     def __len__(self) -> int:
         return len(self._plan["index"]) // self._config.training.batch_size
@@ -137,6 +141,9 @@ class ArrayFeed(keras.utils.PyDataset):
             drawn = zip(rows["noise_index"], rows["noise_crop"], strict=True)
             added = padded([noises.stretch(self._noise[i], u, crop_s) for i, u in drawn])
             batch |= {"noise": added["waveform"], "noise_num_samples": added["num_samples"]}
+        if "room_index" in rows:
+            room = padded([self._responses[number] for number in rows["room_index"]])
+            batch |= {"room": room["waveform"], "room_num_samples": room["num_samples"]}
         return _as_fit_takes_it(batch, rows)
 
     def on_epoch_end(self):
@@ -144,7 +151,7 @@ class ArrayFeed(keras.utils.PyDataset):
         self.draw(self._epoch + 1)
 
 
-def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None):
+def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None, rooms=None):
     """Training batches by tf.data: decoded in parallel, cached by the clips, padded, prefetched, epoch after epoch.
 
     Files are decoded inside the graph where tensorflow-io can (:mod:`serzoo.decoding`), by soundfile otherwise.
@@ -156,6 +163,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None):
         seed: seed of the run.
         epoch: first epoch.
         noise: as of :class:`ArrayFeed`.
+        rooms: as of :class:`ArrayFeed`.
 
     Returns:
         Endless ``tf.data.Dataset`` of (inputs, labels, sample weights), each a dict of tensors.
@@ -164,10 +172,11 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None):
 
     size, crop_s = config.training.batch_size, config.augmentation.crop_s
     kinds = None if noise is None else noise.targets
+    responses = Responses(rooms or {}, crop_s)
     in_graph = hasattr(clips, "source") and decoding.available()
 
     def plan(number):
-        drawn = plan_epoch(targets, int(number), seed, config, kinds)
+        drawn = plan_epoch(targets, int(number), seed, config, kinds, len(responses) - 1)
         return [drawn[key] for key in keys]
 
     def cut(clip, crop):
@@ -192,7 +201,12 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None):
         added.set_shape([None])
         return row | {"noise": added, "noise_num_samples": tf.shape(added)[0]}
 
-    first = plan_epoch(targets, epoch, seed, config, kinds)
+    def with_room(row):
+        room = tf.numpy_function(lambda number: responses[int(number)], [row["room_index"]], tf.float32)
+        room.set_shape([None])
+        return row | {"room": room, "room_num_samples": tf.shape(room)[0]}
+
+    first = plan_epoch(targets, epoch, seed, config, kinds, len(responses) - 1)
     keys = list(first)
 
     def epoch_rows(number):
@@ -203,6 +217,7 @@ def dataset(clips, targets, config, seed: int, epoch: int = 0, noise=None):
 
     rows = tf.data.Dataset.range(epoch, 2**31).flat_map(epoch_rows).map(with_waveform, tf.data.AUTOTUNE)
     rows = rows if noise is None else rows.map(with_noise, tf.data.AUTOTUNE)
+    rows = rows.map(with_room, tf.data.AUTOTUNE) if "room_index" in keys else rows
     batches = rows.padded_batch(size, drop_remainder=True)
     return batches.map(lambda row: _as_fit_takes_it(row, row)).prefetch(4)
 
@@ -214,6 +229,8 @@ def _as_fit_takes_it(audio_batch: Mapping, rows: Mapping) -> tuple[dict, dict, d
     if "snr_db" in rows:
         inputs |= {"noise": audio_batch["noise"], "noise_num_samples": audio_batch["noise_num_samples"]}
         inputs |= {"snr_db": rows["snr_db"], "noise_class": rows["noise_class"]}
+    if "room_index" in rows:
+        inputs |= {key: audio_batch[key] for key in ("room", "room_num_samples")}
     answers, weights = (
         {key.removeprefix(prefix): rows[key] for key in rows if key.startswith(prefix)}
         for prefix in ("labels/", "weights/")

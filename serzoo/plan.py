@@ -17,7 +17,12 @@ def num_steps(num_clips: int, training) -> int:
 
 
 def plan_epoch(
-    targets: Mapping[str, np.ndarray], epoch: int, seed: int, config, noises: np.ndarray | None = None
+    targets: Mapping[str, np.ndarray],
+    epoch: int,
+    seed: int,
+    config,
+    noises: np.ndarray | None = None,
+    num_rooms: int = 0,
 ) -> dict:
     """Draw one epoch of training.
 
@@ -32,12 +37,14 @@ def plan_epoch(
         config: the model's config: ``training``, ``augmentation`` and ``streams`` count.
         noises: one-hot classes of the noise recordings, ``(recordings, classes)``, the last two of them clean speech
             and noise alone; None for no recorded noise.
+        num_rooms: number of measured rooms; 0 for none.
 
     Returns:
         Arrays with one row for each place, ``steps * batch_size`` of them: ``index`` of the clip, ``crop`` in [0, 1),
         ``partner`` (place in its batch) and ``weight`` of the mix, and for each head and objective of the config
         ``labels/NAME`` (soft) and ``weights/NAME`` (0 where the label is missing). With ``noises`` also those of
-        :func:`plan_noise`; where the types of augmentation are told apart, ``augmentation``, the number of the type.
+        :func:`plan_noise`; with rooms ``room_index``, 0 for no room; where the types of augmentation are told apart,
+        ``augmentation``, the number of the type.
     """
     rng = np.random.default_rng([seed, epoch])
     training, augmentation = config.training, config.augmentation
@@ -93,6 +100,8 @@ def plan_epoch(
         # of a mix, what is missing on either side is missing
         known = values.any(axis=1)
         plan[f"weights/{name}"] = (heard & known[index] & (known[neighbour] | (weight == 1))).astype("float32")
+    if num_rooms:
+        plan["room_index"] = plan_rooms(num_rooms, places, epoch, seed, augmentation)
     return plan | noise
 
 
@@ -151,6 +160,24 @@ def plan_noise(noises: np.ndarray, places: int, epoch: int, seed: int, augmentat
         "snr_db": snr_db,
         "noise_class": classes.astype("int32"),
     }
+
+
+def plan_rooms(num_rooms: int, places: int, epoch: int, seed: int, augmentation) -> np.ndarray:
+    """Draw the room of each place, all equally often.
+
+    Args:
+        num_rooms: number of rooms.
+        places: number of places.
+        epoch: number of the epoch.
+        seed: seed of the run.
+        augmentation: the section of the config: ``room_probability``.
+
+    Returns:
+        Numbers of rooms, ``(places,)`` int32, from 1; 0 for no room.
+    """
+    rng = np.random.default_rng([seed, epoch, 3])
+    room = rng.integers(1, num_rooms + 1, size=places)
+    return np.where(rng.random(places) < augmentation.room_probability, room, 0).astype("int32")
 
 
 def places_of(streams: Mapping[str, float], batch_size: int) -> dict[str, int]:

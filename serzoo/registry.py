@@ -1,6 +1,7 @@
 """The models that exist: each name beside the dotted name of its builder, so that listing them imports none.
 
-A builder is a function ``build(config, ...)`` in ``serzoo/models/``; its values stand in ``zoo_configs/NAME.yaml``.
+A builder is a function ``build(*, heads, frontend, spec_augment, seed, name, ...)`` in ``serzoo/models/``; what else it
+takes is the section ``model`` of ``zoo_configs/NAME.yaml``.
 """
 
 import fnmatch

@@ -142,6 +142,9 @@ class Augmentation(Section):
     noise_probability: Fraction
     # With recorded noise, the two above are of it, and so is the share of clips in which nobody speaks at all.
     noise_alone_probability: Fraction = Field(0.0, description="a float from 0 to 1")
+    # Share of the clips that are played in a measured room, and the longest silence put at either end of a clip.
+    room_probability: Fraction = Field(0.0, description="a float from 0 to 1")
+    silence_s: NonNegativeFloat = 0.0
     mixup_alpha: PositiveFloat
     mixup_probability: Fraction
     num_time_masks: NonNegativeInt
@@ -189,6 +192,7 @@ class Weights(Section):
     sha256: Sha256
     classes: Texts
     noise: Texts = Field((), description="a list of texts, the classes of the head 'noise' if there is one")
+    rooms: Texts = Field((), description="a list of texts, the measured rooms that training heard")
     corpora: dict[str, Texts] = Field(description="a mapping of corpus to the list of its training speakers (quoted)")
     licence: Text
     commercial: bool = Field(description="true or false")
@@ -197,6 +201,8 @@ class Weights(Section):
     seed: NonNegativeInt
     epochs: PositiveInt
     temperature: Annotated[float, Field(gt=0)] | None = Field(None, description="a float > 0, or null")
+    # Of weights that heard clips without labels: whether those of tested speakers were among them.
+    adaptation: Text | None = Field(None, description="a text that is not empty, or null")
     command: Text
     serzoo_version: Text
     overrides: dict[str, Any] = Field({}, description="a mapping of dotted keys to values")
@@ -211,10 +217,10 @@ class Interval(Section):
 
 
 class Spread(Section):
-    """Mean and deviation over folds."""
+    """Mean and deviation over folds; one fold alone has none."""
 
     mean: AnyFloat
-    std: NonNegativeFloat
+    std: Annotated[float, Field(ge=0)] | None = Field(description="a float >= 0, or null")
 
 
 class Reported(Section):
@@ -233,6 +239,7 @@ class Reported(Section):
     seeds: PositiveInt
     chance: Fraction
     parameters: PositiveInt
+    notes: Texts = Field((), description="a list of texts, what must stand beside the figure")
     command: Text
 
 

@@ -65,9 +65,9 @@ def load(
     else:
         model = _open_name(text, weights, denoise)
     if model.card.get("pretrained"):
-        _warn_once(f"{text}: pre-trained without labels; its heads know nothing before a training starts from it.")
+        _warn_once(text, "pre-trained without labels; its heads know nothing before a training starts from it.")
     if model.card.get("commercial") is False:
-        _warn_once(f"{text}: weights under {model.licence}, not for commercial use.")
+        _warn_once(text, f"weights under {model.licence}, not for commercial use.", of=model.name)
     return model if classes is None else with_classes(model, classes)
 
 
@@ -219,6 +219,8 @@ def open_weights(settings, entry, denoise: str | None = None) -> Classifier:
         "epochs": entry.epochs,
         "temperature": entry.temperature,
         "corpora": {corpus: list(speakers) for corpus, speakers in entry.corpora.items()},
+        **({"adaptation": entry.adaptation} if entry.adaptation else {}),
+        **({"rooms": list(entry.rooms)} if entry.rooms else {}),
     }
     model = _build_behind(denoise, settings, heads_of(settings, entry.classes, entry.noise), card)
     load_weights(model, path)
@@ -332,10 +334,11 @@ def _first_line(error: Exception) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
-_warned: set[str] = set()
+_warned: set[tuple[str, str]] = set()
 
 
-def _warn_once(sentence: str) -> None:
-    if sentence not in _warned:
-        _warned.add(sentence)
-        warnings.warn(sentence, stacklevel=3)
+def _warn_once(source: str, sentence: str, of: str | None = None) -> None:
+    """Warn of a source, or of the first of many ``of`` which the same is true, such as the folds of a run."""
+    if (what := (of or source, sentence)) not in _warned:
+        _warned.add(what)
+        warnings.warn(f"{source}: {sentence}", stacklevel=3)

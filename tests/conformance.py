@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 TOLERANCE = 1e-5
+HOP = 160  # samples from one frame to the next, in every model
 
 
 def run_layer_conformance(layer, x, lengths, *extra, tolerance=TOLERANCE, zero_padding=True, mixed_float16=True):
@@ -66,24 +67,26 @@ def run_model_conformance(
         padded: name of the padded input.
         lengths: name of the input with the valid lengths.
         tolerance: greatest difference that counts as equal.
-        rebuild: function without arguments that builds the model anew; if given, it is also run under mixed_float16.
+        rebuild: function without arguments that builds the model anew; if given, it is also run under mixed_float16,
+            and where JAX compiles for a CPU, which has no attention in float16, under mixed_bfloat16.
     """
 
-    def call(inputs, model=model):
-        return model({name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}, training=False)
-
+    call = caller(model)
     assert all(np.isfinite(output).all() for output in to_numpy(call(inputs)))
     check_batch_invariance(call, inputs, tolerance)
-    check_padding_invariance(call, inputs, padded, lengths, tolerance)
+    # Numbers of frames differ by one: odd and even. The first size is that of the inputs: one shape less to compile.
+    longest = inputs[padded].shape[1]
+    check_padding_invariance(call, inputs, padded, lengths, tolerance, sizes=(longest, longest + HOP))
     check_keras_file(model, inputs, tolerance)
     if rebuild is not None:
         policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("mixed_float16")
+        half = "mixed_bfloat16" if keras.backend.backend() == "jax" else "mixed_float16"
+        keras.config.set_dtype_policy(half)
         try:
-            mixed = to_numpy(call(inputs, rebuild()))
+            mixed = to_numpy(caller(rebuild())(inputs))
         finally:
             keras.config.set_dtype_policy(policy)
-        assert all(np.isfinite(output).all() for output in mixed), "not finite under mixed_float16"
+        assert all(np.isfinite(output).all() for output in mixed), f"not finite under {half}"
 
 
 def check_config_round_trip(layer):
@@ -104,19 +107,27 @@ def check_batch_invariance(call, inputs, tolerance=TOLERANCE):
             np.testing.assert_allclose(a[i], b[0], tolerance, tolerance, err_msg=f"clip {i} beside others and alone")
 
 
-def check_padding_invariance(call, inputs, padded, lengths, tolerance=TOLERANCE, zero_padding=True):
-    """A clip's answer is the same without padding and with padding, garbage in it: ``f(pad(x)) == f(x)``."""
+def check_padding_invariance(call, inputs, padded, lengths, tolerance=TOLERANCE, zero_padding=True, sizes=None):
+    """A clip's answer is the same alone without padding and beside others with padding, garbage in it.
+
+    That is ``f(pad(x))[i] == f(x_i)``. Odd and even lengths differ where a stride or a pool is near, so there are two
+    ``sizes`` to pad to, by default one and two more than the longest.
+    """
     rng = np.random.default_rng(0)
-    longest = int(np.max(inputs[lengths]))
-    for i, length in enumerate(np.asarray(inputs[lengths])):
+    lengths = np.asarray(inputs[lengths])
+    exact = []
+    for i, length in enumerate(lengths):
         clip = {name: array[i : i + 1] for name, array in inputs.items()}
-        exact = to_numpy(call(clip | {padded: clip[padded][:, :length]}))
-        # Odd and even lengths differ where a stride or a pool is near; few shapes keep a compiler's work small.
-        for size in (longest + 1, longest + 2):
-            garbage = 1e3 * rng.standard_normal((1, size - length, *clip[padded].shape[2:])).astype("float32")
-            longer = to_numpy(call(clip | {padded: np.concatenate([clip[padded][:, :length], garbage], axis=1)}))
-            for a, b in zip(exact, longer, strict=True):
-                _check_prefix(a[0], b[0], tolerance, zero_padding, f"clip {i}, {length} samples or frames in {size}")
+        exact.append(to_numpy(call(clip | {padded: clip[padded][:, :length]})))
+    for size in sizes or (lengths.max() + 1, lengths.max() + 2):
+        x = inputs[padded]
+        longer = 1e3 * rng.standard_normal((len(x), size, *x.shape[2:])).astype("float32")
+        for i, length in enumerate(lengths):
+            longer[i, :length] = x[i, :length]
+        together = to_numpy(call(inputs | {padded: longer}))
+        for i, length in enumerate(lengths):
+            for a, b in zip(exact[i], together, strict=True):
+                _check_prefix(a[0], b[i], tolerance, zero_padding, f"clip {i}, {length} samples or frames in {size}")
 
 
 def check_shapes(layer, inputs, outputs):
@@ -142,9 +153,20 @@ def check_keras_file(model, inputs, tolerance=TOLERANCE):
         path = Path(folder) / "model.keras"
         model.save(path)
         again = keras.saving.load_model(path)
-    tensors = {name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}
-    for a, b in zip(to_numpy(model(tensors, training=False)), to_numpy(again(tensors, training=False)), strict=True):
+    for a, b in zip(to_numpy(caller(model)(inputs)), to_numpy(caller(again)(inputs)), strict=True):
         np.testing.assert_allclose(a, b, tolerance, tolerance, err_msg="after a .keras file")
+
+
+def caller(model):
+    """A function of a model's inputs, as arrays: what is soonest done, one step after the other or compiled as a whole.
+
+    JAX compiles each step by itself for each new shape, which takes it longer than all of them in one.
+    """
+    if keras.backend.backend() == "jax":
+        return model.predict_on_batch
+    return lambda inputs: model(
+        {name: keras.ops.convert_to_tensor(array) for name, array in inputs.items()}, training=False
+    )
 
 
 def functional(layer, inputs):

@@ -5,6 +5,7 @@ Needed where the way to compute a figure changes, such as the kind of its interv
 
 from serzoo import config, registry
 from serzoo.evaluation import recompute
+from serzoo.training.publish import fold_ua
 
 
 def refreshed(entry: dict) -> dict:
@@ -14,8 +15,7 @@ def refreshed(entry: dict) -> dict:
         name: {part: round(summary[name][part], 4) for part in ("value", "ci_low", "ci_high")}
         for name in ("ua", "wa", "macro_f1")
     }
-    fold_ua = {part: round(summary["fold_ua"][part], 4) for part in ("mean", "std")}
-    return {**entry, **figures, "fold_ua": fold_ua}
+    return {**entry, **figures, "fold_ua": fold_ua(summary)}
 
 
 def main() -> None:

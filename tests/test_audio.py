@@ -123,7 +123,7 @@ def test_channels_are_averaged(tmp_path, num_channels):
 @pytest.mark.parametrize("rate", [8000, 16000, 44100, 44101, 48000])
 @pytest.mark.parametrize("num_values", [211, 1 << 20])
 def test_blocks_join_to_read_and_read_is_soxr_in_one_shot(tmp_path, monkeypatch, rate, num_values):
-    monkeypatch.setattr(audio, "_DECODED_VALUES", num_values)
+    monkeypatch.setattr("serzoo.samples._DECODED_VALUES", num_values)
     stored = noise(round(rate * 2.37), 2)
     soundfile.write(tmp_path / "a.wav", stored, rate, "FLOAT")
     heard = audio.read(tmp_path / "a.wav")
@@ -139,7 +139,7 @@ def test_blocks_join_to_read_and_read_is_soxr_in_one_shot(tmp_path, monkeypatch,
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
 def test_mp3_has_no_seams_between_blocks(tmp_path, monkeypatch, mode):
     # SoundFile.read seeks after each block, and a VBR decoder answers with errors of a third of full scale.
-    monkeypatch.setattr(audio, "_DECODED_VALUES", 16000)
+    monkeypatch.setattr("serzoo.samples._DECODED_VALUES", 16000)
     seconds = np.arange(20 * 48000) / 48000
     stored = 0.3 * np.sin(2 * np.pi * 300 * seconds) * (np.sin(2 * np.pi * 0.3 * seconds) > 0)
     stored += 0.25 * noise(len(seconds)) * (np.sin(2 * np.pi * 0.11 * seconds) > 0)

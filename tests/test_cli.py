@@ -29,7 +29,7 @@ class StandIn:
     def classify(self, path):
         print("a library that prints to stdout")
         if path.name.startswith("bad"):
-            raise AudioError("This is no\nsound.")
+            raise AudioError(f"{path} is no\nsound.")
         if path.name.startswith("silent"):
             warnings.warn("Digital silence.", stacklevel=1)
         return [
@@ -51,7 +51,7 @@ def run(monkeypatch, capsys):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["serzoo", *map(str, arguments)])
         monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-        monkeypatch.setattr(cli, "_import_keras", lambda: None)  # no stand-in needs it
+        monkeypatch.setattr(cli.opening, "import_keras", lambda: None)  # no stand-in needs it
         code = 0
         try:
             cli.main()
@@ -90,6 +90,11 @@ def test_help_lists_every_command(run):
         assert run(command, "--help")[0] == 0
 
 
+def test_python_dash_m():
+    done = subprocess.run([sys.executable, "-m", "serzoo", "--version"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{serzoo.__version__}\n"), done.stderr
+
+
 def test_version(run):
     assert run("--version") == (0, f"{serzoo.__version__}\n", "")
 
@@ -122,6 +127,15 @@ def test_list_and_show(run):
     assert (code, out) == (1, "")
     assert err.startswith("Error: Unknown model 'cnn_abltsm_mtl'. Did you mean 'cnn_ablstm_mtl' or ")
     assert err.endswith("See serzoo list.\n")
+
+
+def test_a_list_of_nothing_says_so(run):
+    told = "No model, or no weights, of that name and licence. See serzoo list.\n"
+    assert run("list", "nothing") == run("list", "--licence", "free") == (0, "", told)
+
+
+def test_show_takes_names_alone(run, tmp_path):
+    assert run("show", f"{tmp_path}/run") == (1, "", f"Error: Unknown model '{tmp_path}/run'. See serzoo list.\n")
 
 
 def test_predict_table(run, asked, folder):
@@ -174,7 +188,7 @@ def test_predict_goes_on_past_bad_files(run, asked, folder, form):
     (folder / "empty").mkdir()
     (folder / "bad.wav").write_bytes(b"x")
     os.mkfifo(folder / "pipe.wav")
-    inputs = [folder / name for name in ("bad.wav", "gone.wav", "empty", "pipe.wav", "a.wav")]
+    inputs = [folder / name for name in ("bad.wav", "gone.wav", "empty", "pipe.wav", "a.wav", "gone.wav", "a.wav")]
     code, out, err = run("predict", *inputs, "--format", form)
     assert code == 1
     assert out.count("a.wav") == 1 and out.count(".wav") == 1 and "library" not in out
@@ -183,7 +197,7 @@ def test_predict_goes_on_past_bad_files(run, asked, folder, form):
         f"  {folder / 'gone.wav'}: no such file or folder.",
         f"  {folder / 'empty'}: no audio file in this folder.",
         f"  {folder / 'pipe.wav'}: neither a file nor a folder.",
-        f"  {folder / 'bad.wav'}: This is no sound.",
+        f"  {folder / 'bad.wav'}: is no sound.",
     ]
 
 
@@ -219,7 +233,13 @@ def test_fetch(run, monkeypatch, tmp_path):
 
 def test_fetch_of_what_has_no_open_download(run, tmp_path):
     code, out, err = run("fetch", "iemocap", tmp_path / "r")
-    assert (code, out) == (1, "") and "Unknown corpus with an open download 'iemocap'. Allowed: emodb, esc50" in err
+    assert (code, out) == (1, "") and not (tmp_path / "r").exists()
+    assert err.startswith(
+        "Error: iemocap has no open download; its publisher gives it out: https://sail.usc.edu/iemocap"
+    )
+    assert err.endswith(" Open are: emodb, esc50, ravdess.\n")
+    code, out, err = run("fetch", "ravdes", tmp_path / "r")
+    assert (code, out) == (1, "") and "Unknown corpus with an open download 'ravdes'. Did you mean 'ravdess'" in err
 
 
 def test_check_of_what_is_no_corpus(run, tmp_path):
@@ -227,6 +247,47 @@ def test_check_of_what_is_no_corpus(run, tmp_path):
     assert code == 1 and "1440" in out + err
     code, _, err = run("check", "ravdes", tmp_path)
     assert code == 1 and "Did you mean 'ravdess'" in err
+
+
+def test_check_of_noise(run, tmp_path):
+    """A corpus of noise has no official numbers; recordings that cannot be mixed in are problems."""
+    for name in ("street/a.wav", "street/b.wav", "office/c.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        rng = np.random.default_rng(len(name) + ord(name[-5]))
+        soundfile.write(tmp_path / name, 0.1 * rng.standard_normal(16000), 16000)
+    code, out, err = run("check", "folder:mine", tmp_path)
+    assert (code, err) == (0, "") and out.splitlines()[-2:] == ["sound: 3 files, 0.1 minutes decoded", "ok"]
+    assert [line.split() for line in out.splitlines()[4:6]] == [["office", "1"], ["street", "2"]]
+    soundfile.write(tmp_path / "street" / "b.wav", np.zeros(16000), 16000)
+    code, out, err = run("check", "folder:mine", tmp_path)
+    assert (code, err) == (1, "") and out.splitlines()[-2:] == ["1 problem:", "  silent: street/b.wav"]
+    assert run("check", "folder:mine", tmp_path, "--no-sound")[1].endswith("sound: not looked at\nok\n")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("cnn_abltsm", "all", "training.epochs=1"), "Unknown model 'cnn_abltsm'. Did you mean 'cnn_ablstm'"),
+        (("cnn_ablstm", "ravdess8-5fodl", "training.epochs=1"), "Unknown protocol 'ravdess8-5fodl'. Did you mean "),
+        (("cnn_ablstm", "all", "training.epoch=1"), "overrides: unknown key training.epoch. Did you mean "),
+    ],
+)
+def test_a_slip_in_a_training_is_told_before_tensorflow_is_imported(run, monkeypatch, tmp_path, wrong, message):
+    name, protocol, override = wrong
+    command = ["train", name, "--corpus", f"emodb={tmp_path}", "--protocol", protocol, "--set", override, "--out", "r"]
+    monkeypatch.setitem(serzoo.__dict__, "train", lambda *_, **__: pytest.fail("too late"))
+    code, out, err = run(*command)
+    assert (code, out) == (1, "") and err.startswith(f"Error: {message}")
+
+
+def test_publish_may_leave_the_folds_out(run, monkeypatch):
+    import serzoo.training
+
+    got = []
+    monkeypatch.setattr(serzoo.training, "publish", lambda *names, **options: got.append(options))
+    assert run("publish", "r", "toy.a") == (0, "Published: toy.a\n", "")
+    assert run("publish", "r", "toy.a", "--figure-only")[0] == 0
+    assert got == [{"fold_weights": True}, {"fold_weights": False}]
 
 
 def test_train_passes_everything_on(run, monkeypatch, tmp_path):
@@ -239,23 +300,32 @@ def test_train_passes_everything_on(run, monkeypatch, tmp_path):
         "protocol": "all",
         "out": tmp_path / "r",
         "seeds": (0,),
+        "folds": None,
         "epochs_from": None,
         "init": None,
         "streams": {},
+        "transductive": False,
         "noise": {},
+        "rooms": None,
+        "partial": False,
         "overrides": {},
         "allow_speaker_leak": False,
         "resume": False,
     }
-    more = ["--seed", "1", "--seed", "2", "--epochs-from", "q", "--init", "a.b", "--resume"]
+    more = ["--seed", "1", "--seed", "2", "--epochs-from", "q", "--init", "a.b", "--fold", "1", "--resume"]
     sets = ["--set", "training.epochs=5", "--set", "augmentation.gain_db=[0.0, 0.0]"]
     assert run("train", "cnn_ablstm", *options, "--corpus", f"emodb={tmp_path}", *more, *sets)[0] == 0
     assert got["a"][1] == {"ravdess": str(tmp_path), "emodb": str(tmp_path)}
     assert (got["seeds"], got["epochs_from"], got["init"], got["resume"]) == ((1, 2), Path("q"), "a.b", True)
+    assert got["folds"] == [1]
     assert got["overrides"] == {"training.epochs": 5, "augmentation.gain_db": [0.0, 0.0]}
     streams = ["--stream", f"gender:emodb={tmp_path}", "--target", f"emodb={tmp_path}"]
     assert run("train", "cnn_ablstm", *options, *streams)[0] == 0
     assert got["streams"] == {name: {"emodb": str(tmp_path)} for name in ("gender", "target")}
+    assert got["transductive"] is False
+    assert run("train", "cnn_ablstm", *options, *streams, "--transductive")[0] == 0 and got["transductive"] is True
+    message = "Error: --target emodb needs a folder that exists. Received: 'gone'.\n"
+    assert run("train", "cnn_ablstm", *options, "--target", "emodb=gone") == (1, "", message)
     message = "Error: --stream takes NAME:CORPUS=ROOT, such as gender:emodb=data/EmoDB. Received: 'emodb=x'.\n"
     assert run("train", "cnn_ablstm", *options, "--stream", "emodb=x") == (1, "", message)
 
@@ -290,14 +360,14 @@ def test_errors_are_one_line(run, monkeypatch, tmp_path, error, text):
         raise error
 
     monkeypatch.setitem(serzoo.__dict__, "train", fail)
-    done = run("train", "m", "--corpus", f"emodb={tmp_path}", "--protocol", "all", "--out", "r")
+    done = run("train", "cnn_ablstm", "--corpus", f"emodb={tmp_path}", "--protocol", "all", "--out", "r")
     assert done == (1, "", f"Error: {text}\n")
 
 
 def test_faults_of_our_own_are_not_hidden(run, monkeypatch, tmp_path):
     monkeypatch.setitem(serzoo.__dict__, "train", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run("train", "m", "--corpus", f"emodb={tmp_path}", "--protocol", "all", "--out", "r")
+        run("train", "cnn_ablstm", "--corpus", f"emodb={tmp_path}", "--protocol", "all", "--out", "r")
 
 
 @pytest.mark.parametrize("failed", [[], [{"corpus": "emodb", "file": "wav/x.wav", "reason": "is cut."}]])
@@ -313,7 +383,14 @@ def test_evaluate(run, asked, monkeypatch, tmp_path, failed):
     options = ["--corpus", f"emodb={tmp_path}", "--out", tmp_path / "o"]
     code, out, err = run("evaluate", "m.t", *options, "--allow-speaker-leak", "--protocol", "p", "--fold", "3")
     assert got.pop("a")[0] == "m.t"  # opened where it is known whether it stands for one network or for many
-    assert got == {"out": tmp_path / "o", "allow_speaker_leak": True, "protocol": "p", "fold": 3, "clips": 12}
+    assert got == {
+        "out": tmp_path / "o",
+        "allow_speaker_leak": True,
+        "protocol": "p",
+        "fold": 3,
+        "clips": 12,
+        "partial": False,
+    }
     assert "UA" in out and f"Report: {tmp_path / 'o' / 'report.html'}" in out
     assert code == bool(failed)
     assert err == ("1 of 10 could not be judged:\n  emodb wav/x.wav: is cut.\n" if failed else "")
@@ -371,6 +448,20 @@ def real(*arguments, **environment):
     env.pop("TF_CPP_MIN_LOG_LEVEL", None)
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=env)
+
+
+def test_tensorflow_says_nothing_that_nobody_asked(tmp_path):
+    """Neither of its devices, nor of the files of an export."""
+    pytest.importorskip("tensorflow")
+    code = (
+        "import sys; from serzoo.cli import opening; opening.import_keras(); import tensorflow as tf; "
+        "tf.saved_model.save(tf.Module(), sys.argv[1])"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-c", code, str(tmp_path / "saved")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "saved" / "saved_model.pb").is_file()
 
 
 def test_real_doctor_finds_nothing_wrong_here():

@@ -139,8 +139,7 @@ def test_a_tensorflow_io_that_does_not_fit(tmp_path):
         timeout=240,
         env=environment,
     )
-    lines = done.stderr.splitlines()
-    assert done.returncode == 1 and len(lines) == 1, done.stderr
-    assert lines[0].startswith("Problem: tensorflow-io 0.37.1 does not fit TensorFlow ")
-    assert lines[0].endswith("soundfile decodes instead: python -m pip uninstall tensorflow-io.")
-    assert "decoder in training  libsndfile" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")  # training decodes without the extra, too
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("decoder in training"))
+    assert line.startswith("decoder in training  tensorflow-io 0.37.1 does not fit TensorFlow ")
+    assert line.endswith("soundfile decodes instead: python -m pip uninstall tensorflow-io.")

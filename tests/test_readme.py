@@ -17,9 +17,10 @@ def test_the_table_names_every_published_figure():
     entries = [(name, each) for name in registry.names() for each in config.load(name).reported]
     assert entries
     for name, each in entries:
-        start = f"| `{name}` | `{each.tag}` | `{each.protocol}`"
-        row = next(line for line in TEXT.splitlines() if line.startswith(start))
-        assert f"{each.ua.value:.3f} [{each.ua.ci_low:.3f}, {each.ua.ci_high:.3f}]" in row
+        table = TEXT[TEXT.index(f"`{each.protocol}`: {each.n} clips, {each.speakers} speakers") :]
+        row = next(line for line in table.splitlines() if line.startswith(f"| `{name}.{each.tag}`"))
+        assert f"| {each.ua.value:.3f} [{each.ua.ci_low:.3f}, {each.ua.ci_high:.3f}] |" in row
+        assert f"| {each.parameters:,} |" in row
 
 
 def test_files_and_commands_of_the_readme_exist():

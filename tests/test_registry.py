@@ -100,8 +100,18 @@ def test_cards_of_shipped_models(name):
     card = cards.model_card(name)
     loaded = config.load(name)
     assert card.startswith(f"{name}\n{loaded.summary}")
-    for word in ("Paper", loaded.reference.title, *loaded.reference.deviations, "Weights", "Figures", "Recipe"):
+    sections = ("Paper", "What differs from it, and why", "Input and answer", "Weights", "Figures", "Limits", "Recipe")
+    assert [line for line in card.splitlines()[3:] if line and not line.startswith(" ")] == list(sections)
+    for word in (loaded.reference.title, *loaded.reference.deviations, "mono at 16000 Hz", "use it for no decision"):
         assert word in card
+    for each in loaded.reported:
+        assert f"{each.ua.value:.3f} [{each.ua.ci_low:.3f}, {each.ua.ci_high:.3f}]" in card
+    for entry in loaded.weights:
+        assert entry.licence in card and ", ".join(entry.classes) in card and set(entry.corpora) <= set(card.split())
+    if not loaded.weights:
+        assert "none ship with this version" in card and "ships without weights" in card
+    if "target" in loaded.streams:
+        assert "a second, unlabelled corpus (--target)" in card and "streams: {emotion: 0.5, target: 0.5}" in card
     for entry in loaded.weights:
         assert entry.sha256 in cards.model_card(f"{name}.{entry.tag}")
     with pytest.raises(UnknownNameError, match="Unknown weights of"):

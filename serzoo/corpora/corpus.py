@@ -1,7 +1,7 @@
 """What every corpus file builds on: its official numbers, and the walk over a folder of recordings.
 
 A corpus is one file with two public names, ``INFO`` (a :class:`CorpusInfo`) and ``scan(root)`` (root folder to
-:class:`Scan`), and one line in ``serzoo/corpora/__init__.py``.
+:class:`Scan`), and one line in ``serzoo/corpora/readers.py``.
 """
 
 import os

@@ -3,6 +3,7 @@
 Such a protocol stands in no list: its name says all of it, so that a run or a figure can be repeated from the name.
 ``cross-ravdess-to-emodb`` takes every emotion that both corpora officially have. What follows an ``@`` chooses classes,
 and merges emotions into them: ``cross-crema_d+ravdess-to-emodb@anger,happiness,neutral=boredom+calm,sadness``.
+``3fold-cross-ravdess-to-emodb`` tests the target's speakers in three groups, so that a model may adapt to the others.
 
 Example:
     >>> parse("cross-ravdess-to-emodb").classes
@@ -19,7 +20,7 @@ from serzoo.corpora.protocols import Protocol
 from serzoo.errors import CorpusError, UnknownNameError, unknown_name
 
 PATTERN = "cross-SOURCE-to-TARGET"
-_NAME = re.compile(r"cross-(?P<sources>[^@]+?)-to-(?P<targets>[^@]+?)(?:@(?P<classes>.+))?")
+NAME = re.compile(r"(?:(?P<groups>[0-9]+)fold-)?cross-(?P<sources>[^@]+?)-to-(?P<targets>[^@]+?)(?:@(?P<classes>.+))?")
 _EVERY = 5
 
 
@@ -28,24 +29,28 @@ def cross(
     targets: Sequence[str],
     classes: Iterable[str] | None = None,
     class_map: Mapping[str, str] | None = None,
+    groups: int | None = None,
 ) -> Protocol:
     """Make the protocol that trains on some corpora and tests on others.
 
-    One fold: every speaker of the targets is tested. Every fifth speaker of each source validates; of a source with two
-    to four speakers the last one does, and one speaker alone trains.
+    One fold: every speaker of the targets is tested. With ``groups``, a fold for each group of them, whose others take
+    no part in it: a model may adapt to them without labels and be judged by speakers that it never heard. Every fifth
+    speaker of each source validates; of a source with two to four speakers the last one does, and one speaker alone
+    trains.
 
     Args:
         sources: corpora to train and to validate on.
         targets: corpora to test on.
         classes: emotion classes; by default those that every source and every target officially has, once mapped.
         class_map: emotion to class, for emotions that are merged into another one.
+        groups: number of groups, 2 to 20, for which every so-manyth speaker of each target is taken; None for one fold.
 
     Returns:
         The protocol; ``serzoo.corpora.protocol`` makes it again from its name.
 
     Raises:
         CorpusError: if a corpus is on both sides, or twice; if fewer than two classes are shared, or a corpus does not
-            have one of them; if ``class_map`` merges into what is no class.
+            have one of them; if ``class_map`` merges into what is no class; if ``groups`` is out of its range.
         UnknownNameError: for a corpus or an emotion that does not exist.
 
     Example:
@@ -53,6 +58,8 @@ def cross(
         'cross-ravdess-to-emodb@anger,neutral=calm'
     """
     sources, targets, class_map = sorted(sources), sorted(targets), dict(class_map or {})
+    if groups is not None and not 2 <= groups <= 20:
+        raise CorpusError(f"A target is tested in 2 to 20 groups of speakers. Received: {groups}.")
     infos = _infos([*sources, *targets])
     _refuse_shared_speakers(sources, targets, infos)
     held = {
@@ -64,14 +71,16 @@ def cross(
     name = f"cross-{'+'.join(sources)}-to-{'+'.join(targets)}"
     if classes is not None or class_map:
         name += "@" + ",".join(map(_with_merged(class_map), chosen))
+    tested = f"all of {join(targets)}" + (f", in {groups} groups of speakers" if groups else "")
     return Protocol(
-        name=name,
-        source=f"train on {join(sources)}, every fifth speaker of it validates, test on all of {join(targets)}",
+        name=f"{groups}fold-{name}" if groups else name,
+        source=f"train on {join(sources)}, every fifth speaker of it validates, test on {tested}",
         corpora=(*sources, *targets),
         classes=tuple(chosen),
-        assign=_assign(sources, targets),
+        assign=_assign(sources, targets, groups or 1),
         class_map=class_map,
         one_split=True,
+        sources=tuple(sources),
     )
 
 
@@ -80,22 +89,22 @@ def parse(name: str) -> Protocol:
 
     Args:
         name: ``cross-SOURCE[+SOURCE]-to-TARGET[+TARGET]``, and after an ``@`` classes joined by commas, each with the
-            emotions to merge into it: ``neutral=boredom+calm``.
+            emotions to merge into it: ``neutral=boredom+calm``; before it all ``3fold-`` for three groups.
 
     Raises:
         UnknownNameError: if the name has another form, or a corpus or emotion does not exist.
         CorpusError: as :func:`cross`.
     """
-    match = _NAME.fullmatch(name)
+    match = NAME.fullmatch(name)
     if match is None:
         raise UnknownNameError(
             f"A protocol across corpora is called {PATTERN}, or {PATTERN}@CLASS,CLASS=EMOTION+EMOTION; several corpora "
             f"are joined by +. Received: {name!r}."
         )
     corpora = [match[side].split("+") for side in ("sources", "targets")]
-    if match["classes"] is None:
-        return cross(*corpora)
-    return cross(*corpora, *parse_classes(match["classes"], name))
+    groups = int(match["groups"]) if match["groups"] else None
+    classes, class_map = parse_classes(match["classes"], name) if match["classes"] else (None, None)
+    return cross(*corpora, classes, class_map, groups)
 
 
 def parse_classes(text: str, name: str) -> tuple[list[str], dict[str, str]]:
@@ -187,7 +196,7 @@ def _with_merged(class_map: Mapping[str, str]):
     return written
 
 
-def _assign(sources: Sequence[str], targets: Sequence[str]) -> Assign:
+def _assign(sources: Sequence[str], targets: Sequence[str], groups: int) -> Assign:
     def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
         members = {corpus: [s for s in speakers if s[0] == corpus] for corpus in (*sources, *targets)}
         if empty := [corpus for corpus, own in members.items() if not own]:
@@ -199,6 +208,10 @@ def _assign(sources: Sequence[str], targets: Sequence[str]) -> Assign:
         ]
         if not validation:
             raise CorpusError("A source needs two speakers or more, to train and to validate on. Received one speaker.")
-        return [(validation, [speaker for corpus in targets for speaker in members[corpus]])]
+        tested = [[s for corpus in targets for s in members[corpus][group::groups]] for group in range(groups)]
+        if not all(tested):
+            most = max(len(members[corpus]) for corpus in targets)
+            raise CorpusError(f"{groups} groups need as many speakers of a target. Received: {most}.")
+        return [(validation, group) for group in tested]
 
     return assign

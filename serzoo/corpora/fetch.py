@@ -13,6 +13,9 @@ from os import PathLike
 from pathlib import Path
 
 from serzoo.corpora.download import download, plain_disk_errors
+from serzoo.corpora.noise import scan_noise
+from serzoo.corpora.readers import info, names
+from serzoo.corpora.reading import read
 from serzoo.corpora.unpack import unpack
 from serzoo.errors import CorpusError, unknown_name
 
@@ -60,15 +63,20 @@ def fetch(name: str, root: str | PathLike, *, progress: Callable[[int, int | Non
         The root, for :func:`serzoo.corpora.read` or :func:`serzoo.corpora.read_noise`.
 
     Raises:
-        UnknownNameError: if the corpus has no open download.
-        CorpusError: if the root holds something, the download fails, has another checksum, is too large or not safe to
-            unpack, or is not the corpus.
+        UnknownNameError: if there is no such corpus.
+        CorpusError: if it has no open download, the root holds something, or the download fails, has another checksum,
+            is too large or not safe to unpack, or is not the corpus.
         OSError: if the disk is full or the folder read-only.
 
     Example:
         >>> fetch("ravdess", "data/RAVDESS")  # doctest: +SKIP
         PosixPath('data/RAVDESS')
     """
+    if name not in SOURCES and name in names() and info(name).url:
+        raise CorpusError(
+            f"{name} has no open download; its publisher gives it out: {info(name).url}. "
+            f"Open are: {', '.join(SOURCES)}."
+        )
     if name not in SOURCES:
         raise unknown_name("corpus with an open download", name, SOURCES)
     source, root = SOURCES[name], Path(root)
@@ -110,8 +118,6 @@ def _refuse_other_checksum(source: Source, archive: Path) -> None:
 
 
 def _refuse_other_corpus(name: str, folder: Path) -> None:
-    from serzoo.corpora import names, read, scan_noise  # the package imports this file
-
     try:
         if name in names():
             read(name, folder)

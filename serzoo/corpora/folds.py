@@ -5,10 +5,11 @@ tested exactly once. Whatever breaks this is refused.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from serzoo.corpora.forms import person
 from serzoo.errors import CorpusError, SpeakerLeakError
 
 if TYPE_CHECKING:
@@ -22,13 +23,15 @@ Assign = Callable[[list[Speaker]], list[tuple[list[Speaker], list[Speaker]]]]
 class Fold:
     """Speakers to train on, to choose by and to test on, each a tuple of ``(corpus, speaker)`` pairs.
 
-    ``index`` counts the folds of a protocol from 0, and is ``None`` where everyone is trained on.
+    ``index`` counts the folds of a protocol from 0, and is ``None`` where everyone is trained on. ``left_out`` takes no
+    part in this fold, such as the speakers of a target corpus who are tested in another one.
     """
 
     index: int | None
     train: tuple[Speaker, ...]
     validation: tuple[Speaker, ...]
     test: tuple[Speaker, ...]
+    left_out: tuple[Speaker, ...] = ()
 
     @property
     def name(self) -> str:
@@ -42,7 +45,8 @@ class Fold:
             table: what :meth:`Protocol.apply` returned; its index and the order of its rows are kept.
 
         Returns:
-            ``(train, validation, test)``; every row of ``table`` stands in exactly one of them.
+            ``(train, validation, test)``; every row of ``table`` stands in exactly one of them, but those of speakers
+            who are left out.
 
         Raises:
             SpeakerLeakError: if a speaker stands in two parts of the fold.
@@ -50,7 +54,7 @@ class Fold:
         """
         refuse_overlap(self)
         pairs = list(zip(table["corpus"], table["speaker"], strict=True))
-        part_of = {pair: part for part in ("train", "validation", "test") for pair in getattr(self, part)}
+        part_of = {pair: part for part in ("train", "validation", "test", "left_out") for pair in getattr(self, part)}
         unknown = sorted({pair for pair in pairs if pair not in part_of}, key=str)
         if unknown:
             raise CorpusError(f"Speakers of the table that are in no part of {self.name}: {join(unknown)}.")
@@ -95,8 +99,9 @@ def guard(folds: Sequence[Fold], speakers: Iterable[Speaker]) -> None:
 
 
 def refuse_overlap(fold: Fold) -> None:
-    """Raise :class:`SpeakerLeakError` if a speaker stands in two parts of a fold."""
-    times = Counter(speaker for part in (fold.train, fold.validation, fold.test) for speaker in set(part))
+    """Raise :class:`SpeakerLeakError` if a speaker stands in two parts of a fold, in whatever form of a corpus."""
+    parts = (fold.train, fold.validation, fold.test, fold.left_out)
+    times = Counter(who for part in parts for who in set(map(person, part)))
     shared = sorted(speaker for speaker, count in times.items() if count > 1)
     if shared:
         raise SpeakerLeakError(f"{fold.name} shares speakers between its parts: {join(shared)}.")
@@ -214,6 +219,60 @@ def fixed(corpus: str, parts: Sequence[tuple[Sequence[str], Sequence[str]]], als
         if unknown:
             raise CorpusError(f"It knows {len(wanted)} speakers. Received others: {join(unknown)}.")
         return [tuple([(corpus, speaker) for speaker in part] for part in pair) for pair in parts]
+
+    return assign
+
+
+def in_groups(number: int) -> Assign:
+    """Make the ``assign`` of a protocol that tests groups of speakers in turn, and validates on the next group.
+
+    Args:
+        number: of groups; every ``number``-th speaker belongs to the same one.
+
+    Returns:
+        A function of the speakers of a table, which raises :class:`CorpusError` if there are fewer than groups.
+
+    Example:
+        >>> in_groups(3)([("x", name) for name in "abcd"])[0]
+        ([('x', 'b')], [('x', 'a'), ('x', 'd')])
+    """
+
+    def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
+        persons = sorted(set(map(person, speakers)))
+        if len(persons) < number:
+            raise CorpusError(f"It needs {number} speakers or more. Received {len(persons)}: {join(persons)}.")
+        parts = [[s for s in speakers if person(s) in persons[group::number]] for group in range(number)]
+        return list(zip([*parts[1:], parts[0]], parts, strict=True))
+
+    return assign
+
+
+def side_by_side(assigns: Mapping[str, Assign]) -> Assign:
+    """Make the ``assign`` of a protocol of several corpora from that of each: their folds are joined by number.
+
+    Args:
+        assigns: by corpus; its other forms (:mod:`serzoo.corpora.forms`) follow it.
+
+    Returns:
+        A function of the speakers of a table. What the parts raise, it raises.
+
+    Example:
+        >>> both = side_by_side({corpus: leave_one_speaker_out for corpus in ("emodb", "savee")})
+        >>> names = [("emodb", "03"), ("emodb", "08"), ("emodb", "09"), ("emodb_first2s", "03")]
+        >>> both([*names, ("savee", "DC"), ("savee", "JE"), ("savee", "JK")])[0]
+        ([('emodb', '08'), ('savee', 'JE')], [('emodb', '03'), ('emodb_first2s', '03'), ('savee', 'DC')])
+    """
+
+    def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
+        folds = []
+        for corpus, own in assigns.items():
+            persons = sorted({who for who in map(person, speakers) if who[0] == corpus})
+            folds.append(own(persons))
+        joined = []
+        for pairs in zip(*folds, strict=True):  # (validation, test) of each corpus
+            persons = [{who for part in parts for who in part} for parts in zip(*pairs, strict=True)]
+            joined.append(tuple([s for s in speakers if person(s) in part] for part in persons))
+        return joined
 
     return assign
 

@@ -12,6 +12,7 @@ Example:
 
 import re
 
+from serzoo.corpora.cross import NAME as CROSS_NAME
 from serzoo.corpora.cross import PATTERN as CROSS
 from serzoo.corpora.cross import parse as parse_cross
 from serzoo.corpora.folds import (
@@ -19,6 +20,7 @@ from serzoo.corpora.folds import (
     leave_one_group_out,
     leave_one_speaker_out,
     leave_one_speaker_out_beside_partner,
+    side_by_side,
 )
 from serzoo.corpora.own import PATTERN as OWN
 from serzoo.corpora.own import parse as parse_own
@@ -44,7 +46,7 @@ def protocol(name: str) -> Protocol:
     if name in _PROTOCOLS:
         return _PROTOCOLS[name]
     how = name.split("-")[0]
-    if how == "cross":
+    if how == "cross" or CROSS_NAME.fullmatch(name):
         return parse_cross(name)
     if how == "loso" or re.fullmatch("[0-9]+fold", how):
         return parse_own(name)
@@ -67,6 +69,15 @@ _RAVDESS_5FOLD = (
     (("08", "17"), ("10", "11", "12", "19", "20")),
     (("01", "14"), ("08", "17", "21", "23", "24")),
     (("02", "05"), ("01", "04", "09", "22")),
+)
+
+# A woman and a man in each; who validates is a woman and a man in turn.
+_EMODB_5FOLD = (
+    (("09",), ("03", "08")),
+    (("11",), ("09", "10")),
+    (("14",), ("11", "13")),
+    (("15",), ("12", "14")),
+    (("08",), ("15", "16")),
 )
 
 _RAVDESS_EMOBOX = (
@@ -162,6 +173,17 @@ _PROTOCOLS = {
             corpora=("msp_improv",),
             classes=_FOUR,
             assign=leave_one_group_out(lambda speaker: speaker[1:]),
+        ),
+        Protocol(
+            name="multi7-5fold",
+            source="the five actor folds of ravdess8-5fold beside five pairs of speakers of EmoDB, of whom 7 train and "
+            "1 validates; each utterance of EmoDB in one form, whole or cut to 2.0 s: not to be set beside figures on "
+            "whole utterances; calm counts as neutral",
+            corpora=("emodb", "emodb_first2s", "ravdess"),
+            classes=_SEVEN,
+            assign=side_by_side({"emodb": fixed("emodb", _EMODB_5FOLD), "ravdess": fixed("ravdess", _RAVDESS_5FOLD)}),
+            # Who is calm must be something: left out, quiet speech would be heard by no class, and be called sad.
+            class_map={"calm": "neutral"},
         ),
         Protocol(
             name="ravdess8-6fold",

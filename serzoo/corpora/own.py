@@ -12,7 +12,7 @@ import re
 
 from serzoo.corpora.corpus import EMOTIONS
 from serzoo.corpora.cross import parse_classes
-from serzoo.corpora.folds import Assign, Speaker, join, leave_one_speaker_out
+from serzoo.corpora.folds import in_groups, join, leave_one_speaker_out
 from serzoo.corpora.protocols import Protocol
 from serzoo.errors import CorpusError, UnknownNameError, unknown_name
 
@@ -63,16 +63,6 @@ def _protocol(name, source, corpora, classes, class_map, groups: int | None) -> 
         source=source,
         corpora=tuple(corpora),
         classes=tuple(sorted(classes)),
-        assign=_in_groups(groups) if groups else leave_one_speaker_out,
+        assign=in_groups(groups) if groups else leave_one_speaker_out,
         class_map=class_map,
     )
-
-
-def _in_groups(number: int) -> Assign:
-    def assign(speakers: list[Speaker]) -> list[tuple[list[Speaker], list[Speaker]]]:
-        if len(speakers) < number:
-            raise CorpusError(f"It needs {number} speakers or more. Received {len(speakers)}: {join(speakers)}.")
-        parts = [speakers[group::number] for group in range(number)]
-        return list(zip([*parts[1:], parts[0]], parts, strict=True))
-
-    return assign

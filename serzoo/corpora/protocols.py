@@ -12,11 +12,12 @@ Example:
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, guard, join
+from serzoo.corpora.forms import in_one_form
 from serzoo.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Protocol:
         assign: the speakers that take part, sorted, to ``[(validation, test), ...]``, one pair for each fold.
         class_map: emotion of the table to class, for the emotions that are merged into another one.
         where: column of the table to the values that take part, such as a style of speaking.
-        one_split: whether the protocol is a single split, in which only some speakers are ever tested.
+        one_split: whether only some speakers are ever tested, as in a single split.
+        sources: corpora whose speakers may train; all of them if empty.
     """
 
     name: str
@@ -46,9 +48,12 @@ class Protocol:
     class_map: Mapping[str, str] = field(default_factory=dict)
     where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     one_split: bool = False
+    sources: tuple[str, ...] = ()
 
     def apply(self, table: "pd.DataFrame") -> tuple["pd.DataFrame", dict[str, int]]:
         """Keep the rows that take part and map their emotions to classes.
+
+        Of corpora that are forms of each other, each utterance is kept in one of them (:mod:`serzoo.corpora.forms`).
 
         Args:
             table: from :func:`serzoo.corpora.read` or :func:`serzoo.corpora.read_many`.
@@ -69,7 +74,12 @@ class Protocol:
                 f"Received the emotions: {join(sorted(set(table['emotion'].dropna())))}."
             )
         kept = kept.assign(emotion=[self.class_map.get(emotion, emotion) for emotion in kept["emotion"]])
-        return kept, dict(Counter(reason for reason in reasons if reason is not None))
+        dropped = Counter(reason for reason in reasons if reason is not None)
+        alone = in_one_form(kept)
+        if not all(alone):
+            dropped["the same utterance is kept in another form"] = alone.count(False)
+            kept = kept.loc[alone].reset_index(drop=True)
+        return kept, dict(dropped)
 
     def folds(self, table: "pd.DataFrame") -> list[Fold]:
         """Make the folds for a table.
@@ -93,11 +103,26 @@ class Protocol:
             raise CorpusError(f"Protocol {self.name} is impossible on this table. {error}") from None
         folds = []
         for index, (validation, test) in enumerate(assigned):
-            train = tuple(speaker for speaker in speakers if speaker not in {*validation, *test})
-            folds.append(Fold(index, train, tuple(sorted(validation)), tuple(sorted(test))))
+            train, left_out = self._who_trains([who for who in speakers if who not in {*validation, *test}])
+            folds.append(Fold(index, train, tuple(sorted(validation)), tuple(sorted(test)), left_out))
         guard(folds, [speaker for fold in folds for speaker in fold.test] if self.one_split else speakers)
         self._refuse_empty_classes(folds, kept)
         return folds
+
+    def everyone(self, table: "pd.DataFrame") -> Fold:
+        """Make the fold that trains on everyone who may, for weights that are made to be used and not to be judged.
+
+        Args:
+            table: from :meth:`apply`.
+        """
+        train, left_out = self._who_trains(all_speakers(table).train)
+        return Fold(None, train, (), (), left_out)
+
+    def _who_trains(self, speakers: Sequence[Speaker]) -> tuple[tuple[Speaker, ...], tuple[Speaker, ...]]:
+        """Those of the speakers who may train, and those who may not."""
+        sources = self.sources or self.corpora
+        train = tuple(speaker for speaker in speakers if speaker[0] in sources)
+        return train, tuple(speaker for speaker in speakers if speaker[0] not in sources)
 
     def _reason_to_drop(self, corpus: str, emotion: object, *values: object) -> str | None:
         if corpus not in self.corpora:

@@ -107,6 +107,7 @@ class Asked:
     ):
         self._found, self._roots, self._folds, self._fold = found, roots, folds, fold
         self._allow_leak, self._stamped, self._failed = allow_leak, False, {}
+        self._adaptations: set[str] = set()
         self._networks = [each for each in found.networks if fold is None or each.fold in (None, fold)]
         if not self._networks:
             raise CorpusError(f"{found.name} has no weights of fold {fold}.")
@@ -139,8 +140,9 @@ class Asked:
         rows = sum(pair in lost for pair in zip(self._table["corpus"], self._table["file"], strict=True))
         answers.dropped = added(answers.dropped, {"recording cannot be read": rows})
         predictions = pd.concat(told, ignore_index=True)
-        if answers.shared_speakers or answers.shared_recordings or self._stamped:
-            predictions["note"] = leaks.LEAK_STAMP
+        leaky = answers.shared_speakers or answers.shared_recordings or self._stamped
+        if notes := [*([leaks.LEAK_STAMP] if leaky else []), *sorted(self._adaptations)]:
+            predictions["note"] = "; ".join(notes)
         answers.predictions = tables.validate(predictions)
         return answers
 
@@ -200,6 +202,7 @@ class Asked:
             )
             answers.shared_recordings = sorted({*answers.shared_recordings, *shared})
         self._stamped |= bool(card.get("leak"))
+        self._adaptations |= {card["adaptation"]} if card.get("adaptation") else set()
         self._failed |= {(each["corpus"], each["file"]): each for each in heard.failed}
         answers.audio_s += heard.audio_s
         answers.licence = answers.licence or getattr(model, "licence", None)

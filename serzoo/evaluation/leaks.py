@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 
 from serzoo import registry
+from serzoo.corpora.forms import person
 from serzoo.errors import CorpusError, SpeakerLeakError
 from serzoo.files import replace_file
 
 LEAK_STAMP = "speakers shared: not comparable"
-# Corpora with the persons, and their names, of another one.
-_PERSONS = {"emodb_first2s": "emodb"}
 COLUMNS = ("corpus", "file", "start", "end", "speaker", "digest")
 
 
@@ -138,9 +137,9 @@ def shared_speakers(speakers: Mapping[str, Sequence[str]], table: pd.DataFrame) 
         >>> shared_speakers({"emodb": ["03"]}, pd.DataFrame({"corpus": ["emodb"] * 2, "speaker": ["03", "08"]}))
         ['emodb 03']
     """
-    heard = {(_PERSONS.get(corpus, corpus), str(speaker)) for corpus, who in speakers.items() for speaker in who}
+    heard = {person((corpus, str(speaker))) for corpus, who in speakers.items() for speaker in who}
     found = sorted(set(zip(table["corpus"], table["speaker"].astype(str), strict=True)))
-    return [f"{corpus} {speaker}" for corpus, speaker in found if (_PERSONS.get(corpus, corpus), speaker) in heard]
+    return [" ".join(speaker) for speaker in found if person(speaker) in heard]
 
 
 def shared_recordings(heard: pd.DataFrame, judged: pd.DataFrame, files: bool = True) -> list[str]:

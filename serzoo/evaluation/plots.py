@@ -2,6 +2,7 @@
 
 import io
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from serzoo import metrics
 from serzoo.files import replace_file
 
 _INK, _SOFT_INK = "#1c2733", "#5b6b7b"
+_LEAST_SIDE = 4.0  # inches: two classes leave room for their names and the lines above
+_LETTERS_PER_INCH = 7  # of a title
 
 
 def confusion_png(
@@ -40,7 +43,7 @@ def confusion_png(
     support = counts.sum(axis=1)
     shares = counts / np.maximum(support, 1)[:, None]
     hits = metrics.recalls(counts)
-    side = 1.3 + 0.78 * len(labels)
+    side = max(1.3 + 0.78 * len(labels), _LEAST_SIDE)
     figure = Figure(figsize=(side + 1.1, side + 0.9), dpi=160, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -66,7 +69,7 @@ def confusion_png(
     right.set_ylabel("recall", color=_SOFT_INK, labelpad=6)
     right.tick_params(length=0)
     right.spines[:].set_visible(False)
-    _headline(figure, axes, title, subtitle, stamp)
+    _headline(figure, axes, textwrap.fill(title, round(_LETTERS_PER_INCH * side)), subtitle, stamp)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
@@ -108,7 +111,8 @@ def summary_png(summary: Mapping[str, Any], title: str = "", stamp: str = "") ->
     ends = "" if np.isnan(ua["ci_low"]) else f" [{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]"
     seeds = f", {summary['seeds']} seeds" if summary["seeds"] > 1 else ""
     subtitle = f"UA {100 * ua['value']:.1f} %{ends}, chance {100 * summary['chance']:.1f} %\n"
-    subtitle += f"{summary['n']:,} utterances, {summary['num_speakers']} speakers{seeds}"
+    speakers = "1 speaker" if summary["num_speakers"] == 1 else f"{summary['num_speakers']} speakers"
+    subtitle += f"{summary['n']:,} utterances, {speakers}{seeds}"
     return confusion_png(confusion["counts"], confusion["labels"], title=title, subtitle=subtitle, stamp=stamp)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from serzoo import audio
 from serzoo.errors import RunError
 from serzoo.evaluation import predictions as tables
+from serzoo.evaluation.adaptation import tested_were_heard
 from serzoo.evaluation.plots import summary_png
 from serzoo.files import json_ready, replace_file, to_json
 
@@ -115,6 +116,7 @@ def page(report: Mapping[str, Any], worst: list[dict[str, Any]] = ()) -> str:
         clean=next((each["ua"] for each in report["conditions"] if each["condition"] == "clean"), None),
         single_conditions=single,
         worst=worst,
+        some_heard=tested_were_heard(report["notes"]),
         has_sound=any(each.get("sound") for each in worst),
         facts=_facts(report),
     )

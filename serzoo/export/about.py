@@ -46,6 +46,7 @@ def model_card(model: Classifier) -> str:
         f"  licence   {model.licence or 'unknown'}{use}",
         f"  classes   {', '.join(model.classes)}",
         f"  trained   on {heard or 'nothing that is recorded'}",
+        *([f"  target    {card['adaptation']}"] if card.get("adaptation") else []),
         f"  input     mono at {model.sample_rate_hz} Hz",
     ]
     known = model.name in registry.names()

@@ -4,19 +4,22 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from serzoo.errors import ExportError
 
 _TRIES = 1000
+_PREFIX, _SUFFIX = ".export-", ".partial"
+_STALE_S = 3600  # no export is still at work after an hour without a new file
 
 
 @contextlib.contextmanager
 def aside(folder: Path) -> Iterator[Path]:
     """A hidden folder beside the place of the export, on the same disk: context manager.
 
-    TensorFlow Serving looks only at folders whose name is a number.
+    TensorFlow Serving looks only at folders whose name is a number. What a killed export left here long ago is removed.
 
     Args:
         folder: where the export shall stand; it is made if need be.
@@ -29,7 +32,8 @@ def aside(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=folder))
+        _remove_stale(folder)
+        place = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
     except OSError as error:
         raise ExportError(
             f"An export needs a folder that can be written to. Received {folder}: {error.strerror}."
@@ -73,3 +77,11 @@ def publish_version(place: Path, base: Path) -> Path:
 def versions(base: Path) -> list[int]:
     """Numbers of the versions below a base path, in ascending order; files with such names count, being in the way."""
     return sorted(int(path.name) for path in base.iterdir() if path.name.isascii() and path.name.isdigit())
+
+
+def _remove_stale(folder: Path) -> None:
+    # By age and not by process: another machine may be exporting to the same disk.
+    for place in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with contextlib.suppress(OSError):  # its export has just ended
+            if time.time() - max(path.stat().st_mtime for path in (place, *place.rglob("*"))) > _STALE_S:
+                shutil.rmtree(place, ignore_errors=True)

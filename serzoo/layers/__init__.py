@@ -26,6 +26,7 @@ from serzoo.layers.mixup import Mixup
 from serzoo.layers.prior_matching import PriorMatching
 from serzoo.layers.random_gain import RandomGain
 from serzoo.layers.random_noise import RandomNoise
+from serzoo.layers.random_silence import RandomSilence
 from serzoo.layers.random_speed import RandomSpeed
 from serzoo.layers.reverberate import Reverberate
 from serzoo.layers.segment_classifier import SegmentClassifier
@@ -66,6 +67,7 @@ __all__ = [
     "PriorMatching",
     "RandomGain",
     "RandomNoise",
+    "RandomSilence",
     "RandomSpeed",
     "Segments",
     "SelfAttention",

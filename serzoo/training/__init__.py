@@ -3,5 +3,6 @@
 from serzoo.training.pretrain import pretrain
 from serzoo.training.publish import publish
 from serzoo.training.run import train
+from serzoo.training.search import search
 
-__all__ = ["pretrain", "publish", "train"]
+__all__ = ["pretrain", "publish", "search", "train"]

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from serzoo import corpora
 from serzoo.errors import RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.streams import LABELS, MAIN
 
-NOISE, TARGET = "noise", "target"
+NOISE = "noise"
 
 
 def check_noise(config, sounds) -> None:
@@ -37,6 +36,31 @@ def check_noise(config, sounds) -> None:
             f"{config.name} learns to tell clean speech from noise: augmentation.noise_probability must be below 1. "
             "Received: 1.0."
         )
+
+
+def check_rooms(config, rooms: Mapping | None) -> None:
+    """Check that there are measured rooms exactly where the config plays clips in them.
+
+    Args:
+        config: the model's config.
+        rooms: as from :func:`serzoo.rooms.read`, or None.
+
+    Raises:
+        RunError: if rooms are to be heard and none are given, or given and never heard.
+    """
+    probability = config.augmentation.room_probability
+    if rooms and not probability:
+        raise RunError(
+            f"{config.name}: rooms are given but never heard; augmentation.room_probability must be above 0. "
+            "Received: 0.0."
+        )
+    if probability and not rooms:
+        raise RunError(
+            f"{config.name} plays clips in measured rooms: give a folder of their impulse responses (--rooms FOLDER). "
+            f"Received none, with augmentation.room_probability {probability}."
+        )
+    if rooms and AUGMENTATION in config.labels.values():
+        raise RunError(f"{config.name} tells types of augmentation apart, and rooms are none of them: give no --rooms.")
 
 
 def check_labels(config, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None:
@@ -78,37 +102,6 @@ def check_labels(config, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]
                     "only guess, and an adversary that cannot know teaches nothing. Give another corpus, or let it "
                     "tell a label of the clips, such as gender."
                 )
-
-
-def check_target(config, rules, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> None:
-    """Check that the unlabelled target is another corpus than the source, and that its corpora hold the same classes.
-
-    What is known of a corpus is what its reader says officially: no label of the target is read.
-
-    Args:
-        config: the model's config.
-        rules: the protocol.
-        table: rows of the main stream.
-        others: rows of every other stream.
-
-    Raises:
-        RunError: if the target holds recordings of the source, or a corpus of it lacks one of the protocol's classes.
-    """
-    if TARGET not in others:
-        return
-    if _recordings(table) & _recordings(others[TARGET]):
-        raise RunError(
-            f"The target of {config.name} holds recordings of its source: adapting a corpus to itself teaches nothing. "
-            "Give another corpus by --target."
-        )
-    for corpus in sorted(set(others[TARGET]["corpus"])):
-        held = {rules.class_map.get(emotion, emotion) for emotion in corpora.info(corpus).emotions}
-        if held and (missing := sorted(set(rules.classes) - held)):
-            raise RunError(
-                f"The target {corpus} has no clips of {', '.join(missing)}, which {config.name} would look for "
-                "there: take a protocol of classes that both corpora have. "
-                f"The target's are: {', '.join(sorted(held))}."
-            )
 
 
 def _recordings(rows: pd.DataFrame) -> set:

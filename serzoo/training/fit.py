@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from serzoo import metrics, pipeline, registry
-from serzoo.errors import RunError
+from serzoo.errors import DivergedError, RunError
 from serzoo.files import replace_file
 from serzoo.plan import num_steps, plan_epoch
 from serzoo.training.feeding import WatchedClips, plain_errors
@@ -35,6 +35,7 @@ def fit(
     *,
     labels: Mapping[str, Sequence[str]] | None = None,
     noise=None,
+    rooms: Mapping[str, np.ndarray] | None = None,
     epochs: int,
     seed: int,
     folder: Path,
@@ -55,6 +56,7 @@ def fit(
         targets: one-hot labels of the training rows by name; see :func:`serzoo.plan.plan_epoch`.
         labels: class names of each of the targets; those of the model's heads if None.
         noise: recorded noise to mix in, :class:`serzoo.noises.Noises`; None for the coloured noise of the config.
+        rooms: measured rooms to play clips in, as from :func:`serzoo.rooms.read`; or None.
         epochs: epochs to train.
         seed: seed of draws, augmentation and dropout.
         folder: where log and state are kept.
@@ -76,7 +78,7 @@ def fit(
     steps, total_epochs = num_steps(len(targets["emotion"]), config.training), total_epochs or epochs
     graph = registry.training_graph(config.name) if config.objectives else None
     trained = graph(model, config, labels or model.heads, steps * total_epochs, seed) if graph else model
-    wrapper = augmented(trained, config, seed, noise is not None)
+    wrapper = augmented(trained, config, seed, noise is not None, bool(rooms))
     wrapper = compiled(wrapper, config, total_epochs, steps, layer_shares(model, config))
     wrapper.optimizer.build(wrapper.trainable_variables)
     first_plan = plan_epoch(targets, 0, seed, config, None if noise is None else noise.targets)
@@ -88,11 +90,11 @@ def fit(
         callbacks = [epoch_end, keras.callbacks.TerminateOnNaN()]
         clips = WatchedClips(clips)
         if keras.backend.backend() == "tensorflow":
-            feed = pipeline.dataset(clips, targets, config, seed, epoch=first, noise=noise)
+            feed = pipeline.dataset(clips, targets, config, seed, epoch=first, noise=noise, rooms=rooms)
             if tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(Path(folder) / "tensorboard", write_graph=False))
         else:
-            feed = pipeline.ArrayFeed(clips, targets, config, seed, epoch=first, noise=noise)
+            feed = pipeline.ArrayFeed(clips, targets, config, seed, epoch=first, noise=noise, rooms=rooms)
             callbacks.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: feed.draw(epoch)))
         with plain_errors(clips, config.training.batch_size):
             wrapper.fit(
@@ -106,7 +108,7 @@ def fit(
             )
     if len(epoch_end.rows) < epochs:
         done = len(epoch_end.rows)
-        raise RunError(f"{folder}: the loss was no longer finite after epoch {done}. Try a lower learning rate.")
+        raise DivergedError(f"{folder}: the loss was no longer finite after epoch {done}. Try a lower learning rate.")
     epoch_end.put_final_weights()
     return epoch_end.rows
 

@@ -47,7 +47,12 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
     there = {key: before.get(key) for key in wanted} | recipe(configs.load(out / "config.yaml"))
     if found := differences(there, wanted | recipe(config)):
         raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
-    for leftover in out.rglob(".*.partial*"):  # of a process that was killed while it wrote
+    sweep(out)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a process left in a folder that was killed while it wrote."""
+    for leftover in folder.glob(".*.partial*"):
         leftover.unlink(missing_ok=True)
 
 

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from serzoo import layers, losses
+from serzoo.audio import SAMPLE_RATE_HZ
 from serzoo.errors import ConfigError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.layerwise import LayerwiseAdamW
 
 
-def augmented(model: keras.Model, config, seed: int, recorded_noise: bool = False) -> keras.Model:
+def augmented(
+    model: keras.Model, config, seed: int, recorded_noise: bool = False, in_rooms: bool = False
+) -> keras.Model:
     """Wrap a model for training: the layers that vary the waveform, in front of it.
 
     Args:
@@ -18,11 +21,13 @@ def augmented(model: keras.Model, config, seed: int, recorded_noise: bool = Fals
         config: the model's config.
         seed: seed of the layers.
         recorded_noise: whether recorded noise is mixed in, in the place of coloured noise.
+        in_rooms: whether clips are played in measured rooms.
 
     Returns:
         Model with the same outputs and shared weights, and two inputs more: ``partner`` and ``weight`` of the mix, each
         ``(batch,)``. With recorded noise also ``noise`` ``(batch, samples)`` and ``noise_num_samples``, ``snr_db`` and
         ``noise_class``, each ``(batch,)``; an output by segment for the label ``noise`` is then its loss, ``(batch,)``.
+        In rooms also ``room`` ``(batch, taps)`` and ``room_num_samples`` ``(batch,)``.
         Where types of augmentation are told apart, ``augmentation``, the type of each clip, ``(batch,)``.
     """
     augmentation = config.augmentation
@@ -37,6 +42,12 @@ def augmented(model: keras.Model, config, seed: int, recorded_noise: bool = Fals
         x, n = chosen("speed", layers.RandomSpeed(*augmentation.speed, seed=seed)(x, n), (x, n))
     if augmentation.mixup_probability:
         x, n = layers.Mixup()(x, n, partner, weight)
+    if augmentation.silence_s:
+        x, n = layers.RandomSilence(round(augmentation.silence_s * SAMPLE_RATE_HZ), seed=seed + 3)(x, n)
+    if in_rooms:
+        inputs["room"] = keras.Input((None,), name="room")
+        inputs["room_num_samples"] = keras.Input((), dtype="int32", name="room_num_samples")
+        x = layers.Reverberate()(x, n, inputs["room"], inputs["room_num_samples"])
     clean = x
     if recorded_noise:
         inputs["noise"] = keras.Input((None,), name="noise")

@@ -89,9 +89,7 @@ def pretrain(
         "pretraining": configs.to_dict(config.pretraining),
         "protocol": protocol,
         "seeds": [seed],
-        "corpora": {
-            corpus: provenance.fingerprint(rows, roots[corpus], []) for corpus, rows in table.groupby("corpus")
-        },
+        "corpora": provenance.fingerprints(table, roots, []),
         "overrides": dict(overrides or {}),
     }
     try:

@@ -4,25 +4,31 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from serzoo import __version__
 
+LABELS = ("emotion", "gender", "speaker")
 
-def fingerprint(rows: pd.DataFrame, root: str | Path, labels=("emotion", "gender", "speaker")) -> dict:
-    """Number of rows of a corpus, and a hash over file names, sizes and labels.
+
+def fingerprints(table: pd.DataFrame, roots: Mapping[str, str | Path], labels: Iterable[str] = LABELS) -> dict:
+    """Number of rows of each corpus, and a hash over file names, sizes and labels.
 
     Args:
-        rows: rows of one corpus, as from :func:`serzoo.corpora.read`.
-        root: its folder.
+        table: rows, as from :func:`serzoo.corpora.read_many`.
+        roots: folder of each corpus.
         labels: columns to count in.
 
     Returns:
-        ``{"rows": ..., "sha256": ...}``.
+        ``{"rows": ..., "sha256": ...}`` by corpus.
     """
+    return {corpus: _fingerprint(rows, roots[corpus], list(labels)) for corpus, rows in table.groupby("corpus")}
+
+
+def _fingerprint(rows: pd.DataFrame, root: str | Path, labels: list[str]) -> dict:
     digest = hashlib.sha256()
     for row in rows.sort_values(["file", "start"]).itertuples():
         digest.update(f"{row.file}|{(Path(root) / row.file).stat().st_size}|{row.start}|{row.end}".encode())

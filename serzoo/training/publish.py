@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -10,14 +11,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-import yaml
 
 from serzoo import __version__, registry, zoo
 from serzoo import config as configs
 from serzoo.errors import RunError, WeightsError
 from serzoo.evaluation import leaks, predictions, summarize
+from serzoo.evaluation.adaptation import TRANSDUCTIVE
 from serzoo.files import RECORDINGS, replace_file
-from serzoo.training.recipe import differences, recipe
+from serzoo.training.recipe import differences, recipe, settings_of
 
 
 def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Path]:
@@ -138,6 +139,7 @@ def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mappi
         "sha256": hashlib.sha256(data).hexdigest(),
         "classes": card["heads"]["emotion"],
         **({"noise": card["heads"]["noise"]} if "noise" in card["heads"] else {}),
+        **({"rooms": card["rooms"]} if "rooms" in card else {}),
         "corpora": card["corpora"],
         "licence": card["licence"],
         "commercial": card["commercial"],
@@ -146,10 +148,17 @@ def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mappi
         "seed": card["seed"],
         "epochs": card["epochs"],
         "temperature": card.get("temperature"),
+        **({"adaptation": card["adaptation"]} if "adaptation" in card else {}),
         "command": _command(about),
         "serzoo_version": __version__,
         "overrides": {key: value for key, value in about["overrides"].items() if not key.startswith("training.")},
     }
+
+
+def fold_ua(summary: Mapping) -> dict[str, float | None]:
+    """Mean and deviation over folds as the YAML keeps them, of what :func:`serzoo.evaluation.summarize` gave."""
+    found = {key: round(summary["fold_ua"][key], 4) for key in ("mean", "std")}
+    return {key: None if math.isnan(value) else value for key, value in found.items()}
 
 
 def _figure_entry(tag: str, file: str, told, about: Mapping, parameters: int) -> dict:
@@ -160,13 +169,14 @@ def _figure_entry(tag: str, file: str, told, about: Mapping, parameters: int) ->
         "tag": tag,
         "file": file,
         **interval,
-        "fold_ua": {key: round(summary["fold_ua"][key], 4) for key in ("mean", "std")},
+        "fold_ua": fold_ua(summary),
         "n": summary["n"],
         "speakers": summary["num_speakers"],
         "folds": summary["folds"],
         "seeds": summary["seeds"],
         "chance": round(summary["chance"], 4),
         "parameters": parameters,
+        **({"notes": summary["notes"]} if summary["notes"] else {}),
         "command": _command(about),
     }
 
@@ -178,18 +188,15 @@ def _command(about: Mapping) -> str:
     words = ["serzoo", "train", about["model"]]
     words += [word for corpus in about["corpora"] for word in ("--corpus", f"{corpus}=ROOT")]
     words += [word for corpus in about.get("noise") or () for word in ("--noise", f"{corpus}=ROOT")]
+    words += ["--rooms", "ROOMS"] if about.get("rooms") else []
     streams = [f"{stream}:{corpus}=ROOT" for stream, each in about.get("streams", {}).items() for corpus in each]
     words += [word for stream in streams for word in ("--stream", stream)]
+    words += ["--transductive"] if about.get("adaptation") == TRANSDUCTIVE else []
     words += ["--protocol", about["protocol"], "--out", "RUN"]
     words += [word for seed in about["seeds"] for word in ("--seed", str(seed))]
     if about["protocol"] == "all":
         words += ["--epochs-from", "RUN-OF-" + about["classes_of"]]
     if init := about["init"]:
         words += ["--init", "RUN-OF-INIT" if "/" in init else init]  # a path means nothing elsewhere
-    words += [word for key, value in about["overrides"].items() for word in ("--set", f"{key}={_yaml(value)}")]
+    words += [word for setting in settings_of(about["overrides"]) for word in ("--set", setting)]
     return shlex.join(words)
-
-
-def _yaml(value) -> str:
-    """One line of YAML; JSON would write 1e-05, which YAML reads as a text."""
-    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from serzoo import config as configs
 
 SECTIONS = ("frontend", "model", "heads", "objectives", "streams", "augmentation", "training")
@@ -12,6 +14,18 @@ def recipe(config) -> dict[str, Any]:
     """What makes the weights of a model: its config without names, references and results."""
     data = configs.to_dict(config)
     return {section: data[section] for section in SECTIONS}
+
+
+def settings_of(overrides: Mapping[str, Any]) -> list[str]:
+    """Write overrides as ``--set`` and :func:`serzoo.config.parse_overrides` take them.
+
+    Example:
+        >>> settings_of({"augmentation.speed": [0.9, 1.1], "training.learning_rate": 1e-5})
+        ['augmentation.speed=[0.9, 1.1]', 'training.learning_rate=1.0e-05']
+    """
+    # JSON would write 1e-05, which YAML reads as a text
+    texts = {key: yaml.safe_dump(each, default_flow_style=True, width=float("inf")) for key, each in overrides.items()}
+    return [f"{key}={text.removesuffix(chr(10)).removesuffix('...').strip()}" for key, text in texts.items()]
 
 
 def differences(there: Mapping, here: Mapping, limit: int = 5) -> list[str]:

@@ -6,17 +6,18 @@ from it, such as ``gender``; under another name, such as ``target``, none is rea
 and ``corpus``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from serzoo import corpora
 from serzoo.corpora import Fold
+from serzoo.corpora.forms import person
 from serzoo.errors import RunError
 from serzoo.scales import DIMENSIONS
 
-MAIN = "emotion"
+MAIN, TARGET = "emotion", "target"
 LABELS = ("emotion", "gender", "speaker", *DIMENSIONS)
 
 
@@ -59,16 +60,37 @@ def joined_roots(*roots: Mapping[str, str | Path]) -> dict[str, str | Path]:
     return joined
 
 
-def with_streams(rows: pd.DataFrame, others: Mapping[str, pd.DataFrame], fold: Fold) -> pd.DataFrame:
+def trained_on(table: pd.DataFrame, folds: Iterable[Fold]) -> pd.DataFrame:
+    """Rows of the main stream that some fold trains on or chooses by; those of a corpus that is only tested are none.
+
+    Args:
+        table: rows of the main stream.
+        folds: those of the run.
+    """
+    heard = {speaker for fold in folds for speaker in (*fold.train, *fold.validation)}
+    return table[[pair in heard for pair in zip(table["corpus"], table["speaker"], strict=True)]]
+
+
+def with_streams(
+    rows: pd.DataFrame, others: Mapping[str, pd.DataFrame], fold: Fold, *, transductive: bool = False
+) -> pd.DataFrame:
     """Add the streams to the training rows of a fold, without the speakers that it chooses and judges by.
+
+    Args:
+        rows: training rows of the fold.
+        others: rows of every other stream.
+        fold: the fold.
+        transductive: whether the stream ``target``, of which no label is read, keeps the speakers that are judged by.
 
     Raises:
         RunError: if nothing is left of a stream.
     """
-    kept, unheard = [rows.assign(stream=MAIN)], {*fold.validation, *fold.test}
+    kept = [rows.assign(stream=MAIN)]
     for stream, table in others.items():
+        tested = () if transductive and stream == TARGET else fold.test
+        unheard = set(map(person, (*fold.validation, *tested)))
         pairs = zip(table["corpus"], table["speaker"], strict=True)
-        table = table.loc[[pair not in unheard for pair in pairs]]
+        table = table.loc[[person(pair) not in unheard for pair in pairs]]
         if table.empty:
             raise RunError(f"The stream {stream} has no speaker that {fold.name} neither chooses nor judges by.")
         kept.append(table.assign(stream=stream))

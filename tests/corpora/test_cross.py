@@ -36,6 +36,33 @@ def test_sources_train_and_validate_and_targets_judge(table):
     assert (set(test["corpus"]), {*train["corpus"], *validation["corpus"]}) == ({"emodb"}, {"ravdess"})
 
 
+def test_a_target_in_groups(table):
+    rules = corpora.protocol("3fold-cross-ravdess-to-emodb@anger,happiness,neutral,sadness")
+    assert rules.name == "3fold-cross-ravdess-to-emodb@anger,happiness,neutral,sadness"
+    kept, _ = rules.apply(table)
+    folds, (whole,) = rules.folds(kept), corpora.protocol(rules.name.removeprefix("3fold-")).folds(kept)
+    assert [tuple(who for _, who in fold.test) for fold in folds] == [EMODB_SPEAKERS[group::3] for group in range(3)]
+    for fold in folds:
+        assert (fold.train, fold.validation) == (whole.train, whole.validation)
+        assert {*fold.left_out, *fold.test} == set(whole.test) and not set(fold.left_out) & set(fold.test)
+        train, validation, test = fold.split(kept)
+        assert len(train) + len(validation) + len(test) == len(kept) - 4 * len(fold.left_out)
+    for name, sentence in (
+        ("1fold-cross-ravdess-to-emodb", "tested in 2 to 20 groups of speakers. Received: 1"),
+        ("11fold-cross-ravdess-to-emodb@anger,sadness", "11 groups need as many speakers of a target. Received: 10"),
+    ):
+        with pytest.raises(CorpusError, match=sentence):
+            corpora.protocol(name).folds(kept)
+
+
+def test_weights_to_ship_are_trained_on_the_sources_alone(table):
+    rules = corpora.protocol("cross-ravdess-to-emodb@anger,happiness,neutral,sadness")
+    fold = rules.everyone(rules.apply(table)[0])
+    assert fold.train == tuple(("ravdess", actor) for actor in ACTORS) and not fold.validation and not fold.test
+    assert fold.left_out == tuple(("emodb", speaker) for speaker in EMODB_SPEAKERS)
+    assert corpora.protocol("emodb4-loso").everyone(table[table.corpus == "emodb"]).left_out == ()
+
+
 def test_classes_are_those_that_all_officially_share():
     assert corpora.protocol("cross-ravdess-to-emodb").classes == (
         *("anger", "disgust", "fear"),

@@ -109,8 +109,10 @@ def test_only_official_addresses_are_known():
         "ravdess": "zenodo.org",
     }
     assert [name for name, source in SOURCES.items() if source.md5] == ["ravdess"]
-    with pytest.raises(UnknownNameError, match="open download 'iemocap'. Allowed: emodb, esc50, ravdess"):
+    with pytest.raises(CorpusError, match="iemocap has no open download; .* Open are: emodb, esc50, ravdess."):
         corpora.fetch("iemocap", "anywhere")
+    with pytest.raises(UnknownNameError, match="open download 'musan'. Allowed: emodb, esc50, ravdess"):
+        corpora.fetch("musan", "anywhere")
 
 
 def test_fetch_in_one_piece(server, ravdess, tmp_path):

@@ -331,7 +331,7 @@ def test_sample_is_even_over_speakers_and_emotions():
 
 def command(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["serzoo", "audit", *map(str, arguments)])
-    monkeypatch.setattr(cli, "_import_keras", lambda: None)
+    monkeypatch.setattr(cli.opening, "import_keras", lambda: None)
     code = 0
     try:
         cli.main()

@@ -1,6 +1,5 @@
 """What the conditions do to the sound: levels, lengths, bands and ratios against closed forms, and recordings apart."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import soundfile
 
 from serzoo import audio
-from serzoo.errors import CorpusError, MissingFileError
+from serzoo.errors import CorpusError
 from serzoo.evaluation.audit.conditions import (
     RATE,
     Changed,
@@ -18,7 +17,6 @@ from serzoo.evaluation.audit.conditions import (
     mp3,
     noise_draws,
     noisy,
-    read_rooms,
     telephone,
 )
 
@@ -174,22 +172,10 @@ def test_noises_without_official_folds_are_split_by_source(tmp_path):
     assert heard == {"test": {1000, 1200}, "train": {1100, 1300}}
 
 
-def test_noise_and_room_folders_that_are_none(tmp_path, esc10):
+def test_noise_folders_that_are_none(tmp_path, esc10):
     with pytest.raises(CorpusError, match="not a root of esc10|no folder"):
         noise_draws({"esc10": tmp_path / "nothing"})
     for file in esc10.glob("*/5-*"):
         file.unlink()
     with pytest.raises(CorpusError, match="esc10 has no recording to test with"):
         noise_draws({"esc10": esc10})
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(CorpusError, match="must hold impulse responses as sound files. Received"):
-        read_rooms(tmp_path / "empty")
-    with pytest.raises(MissingFileError):
-        read_rooms(tmp_path / "nothing")
-
-
-def test_rooms_are_named_by_their_files(tmp_path):
-    buffer = io.BytesIO()
-    soundfile.write(buffer, tone(100, 0.2), RATE, format="WAV")
-    (tmp_path / "hall.wav").write_bytes(buffer.getvalue())
-    assert list(read_rooms(tmp_path)) == ["hall"]

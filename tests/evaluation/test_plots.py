@@ -30,11 +30,14 @@ def test_colours_follow_the_recalls():
     assert share_of(darkest, wrong) == 0
 
 
+@pytest.mark.filterwarnings("error")  # matplotlib warns where there is no room
+@pytest.mark.parametrize("title", ["t", "my_network on loso-table:calls@anger,happiness,neutral"])
 @pytest.mark.parametrize("num_classes", [2, 4, 8, 13])
-def test_every_size_and_an_empty_class(num_classes):
+def test_every_size_and_an_empty_class(num_classes, title):
     counts = np.random.default_rng(0).integers(0, 20_000, (num_classes, num_classes))
     counts[-1] = 0
-    image = pixels(plots.confusion_png(counts, [f"emotion {i}" for i in range(num_classes)], title="t", stamp="s"))
+    lines = {"title": title, "subtitle": "UA 50.0 % [45.0, 55.0], chance 50.0 %", "stamp": "s"}
+    image = pixels(plots.confusion_png(counts, [f"emotion {i}" for i in range(num_classes)], **lines))
     assert min(image.shape[:2]) > 250
     # Nothing is cut: the outermost pixels are the white of the page.
     edges = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])

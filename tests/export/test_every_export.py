@@ -1,11 +1,14 @@
 """Every registered model in every format, written, opened again and compared."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import small
 
-from serzoo import registry
+from serzoo import config, registry
 from serzoo.export import open_export, speech, write
+from serzoo.export.about import MODEL_CARD
 
 FORMATS = {"savedmodel": ({}, 1e-5), "onnx": ({}, 1e-4), "litert": ({"clip_s": 1.0}, 1e-3)}
 NEEDS = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "litert": ("ai_edge_litert",)}
@@ -31,8 +34,22 @@ def test_export(models, name, form, tmp_path):
     clips = [clip[:16000] for clip in speech.clips()[:2]] + [speech.clips()[2][:1601]]
     np.testing.assert_allclose(opened.probabilities(clips), models[name].probabilities(clips), atol=tolerance)
     assert [path.name for path in tmp_path.iterdir()] == [report.path.name]
+    card = card_in(form, report.path)
+    for word in (config.load(name).reference.title, "What differs from it", "Input and answer", "Limits", "CC0-1.0"):
+        assert word in card
     if form == "onnx":
         check_onnx(report.path)
+
+
+def card_in(form, path):
+    """The model card that travels in an export."""
+    if form == "savedmodel":
+        return (path / "assets" / MODEL_CARD).read_text(encoding="utf-8")
+    if form == "litert":
+        return zipfile.ZipFile(path).read(MODEL_CARD).decode()
+    import onnx
+
+    return {each.key: each.value for each in onnx.load(path).metadata_props}[MODEL_CARD]
 
 
 def check_onnx(path):

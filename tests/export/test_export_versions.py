@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,14 @@ with aside(pathlib.Path({str(tmp_path)!r})) as place:
     left = [path.name for path in tmp_path.iterdir()]
     assert len(left) == 1 and left[0].startswith(".") and left[0].endswith(".partial")
     assert versions(tmp_path) == [] and finished(tmp_path).name == "1"
+    assert (tmp_path / left[0]).is_dir()  # it may belong to an export that is still at work
+    long_ago = time.time() - 2 * 3600
+    for path in (tmp_path / left[0], *(tmp_path / left[0]).rglob("*")):
+        os.utime(path, (long_ago, long_ago))
+    (tmp_path / ".notes.partial").mkdir()  # of someone else
+    os.utime(tmp_path / ".notes.partial", (long_ago, long_ago))
+    assert finished(tmp_path).name == "2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.partial", "1", "2"]
 
 
 def test_a_folder_that_is_a_file(tmp_path):

@@ -1,11 +1,13 @@
 """What the layers that act in training only do there: against NumPy, closed forms and statistics."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from serzoo.layers import Mixup, RandomGain, RandomNoise, RandomSpeed, SpecAugment, mix_at_snr
+from serzoo.layers import Mixup, RandomGain, RandomNoise, RandomSilence, RandomSpeed, SpecAugment, mix_at_snr
 from serzoo.layers.random_noise import coloured_noise
+from serzoo.layers.random_silence import surround
 from serzoo.layers.random_speed import change_speed
 
 RNG = np.random.default_rng(0)
@@ -47,6 +49,38 @@ def test_random_speed_draws_for_each_clip():
     x = np.ones((64, 200), "float32")
     _, n = numpy(*RandomSpeed(1.0, 2.0, seed=3)(*tensors(x, np.full(64, 200, "int32")), training=True))
     assert n.min() >= 100 and n.max() <= 200 and len(set(n)) > 30
+
+
+def test_silence_against_numpy():
+    before, after = np.array([100, 700, 0, 2999], "int32"), np.array([0, 400, 50, 7], "int32")
+    y, n = numpy(*surround(*tensors(X, NUM_SAMPLES, before, after)))
+    for clip, frames in enumerate(NUM_SAMPLES):
+        whole = np.concatenate([np.zeros(before[clip]), X[clip, :frames], np.zeros(after[clip])])
+        assert n[clip] == min(len(whole), 3000)
+        np.testing.assert_array_equal(y[clip], np.pad(whole, (0, 3000))[:3000].astype("float32"))
+
+
+def test_silence_leaves_the_padding_out():
+    garbage = np.where(np.arange(3000) < NUM_SAMPLES[:, None], X, 9.0).astype("float32")
+    shifts = np.full(4, 200, "int32")
+    first, other = (numpy(*surround(*tensors(x, NUM_SAMPLES, shifts, shifts)))[0] for x in (X, garbage))
+    np.testing.assert_array_equal(first, other)
+
+
+def test_random_silence_draws_both_sides_for_each_clip():
+    x, n = tensors(np.ones((400, 200), "float32"), np.full(400, 50, "int32"))
+    layer = RandomSilence(20, seed=3)
+    y, length = numpy(*layer(x, n, training=True))
+    before = y.argmax(axis=1)
+    after = length - 50 - before
+    for drawn in (before, after):
+        assert set(drawn) == set(range(21)) and abs(drawn.mean() - 10) < 1.5
+    assert abs(np.corrcoef(before, after)[0, 1]) < 0.2 and (y.sum(axis=1) == 50).all()
+    same = numpy(*RandomSilence(20, seed=3)(x, n, training=True))[0]
+    np.testing.assert_array_equal(same, y)
+    for off in ({"training": False}, {}):
+        np.testing.assert_array_equal(numpy(*layer(x, n, **off))[0], numpy(x)[0])
+    np.testing.assert_array_equal(numpy(*RandomSilence(0)(x, n, training=True))[1], numpy(n)[0])
 
 
 def test_gain():
@@ -98,8 +132,6 @@ def test_random_noise():
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])
 def test_the_colour_of_the_noise(exponent):
-    import keras
-
     seed = keras.random.SeedGenerator(1)
     (noise,) = numpy(coloured_noise(8, 8001, ops.full((8,), exponent), seed))
     assert noise.shape == (8, 8001)
@@ -108,6 +140,14 @@ def test_the_colour_of_the_noise(exponent):
     band = (frequency > 0.01) & (frequency < 0.4)
     slope = np.polyfit(np.log(frequency[band]), np.log(spectrum[band]), 1)[0]
     assert abs(slope + exponent) < 0.12
+
+
+@pytest.mark.parametrize("samples", [1, 2, 959, 960, 961, 4801])
+def test_the_length_of_the_noise(samples):
+    """Whatever its factors, from the first sample to the last."""
+    (noise,) = numpy(coloured_noise(64, samples, ops.zeros((64,)), keras.random.SeedGenerator(0)))
+    assert noise.shape == (64, samples)
+    assert (noise.std(axis=0) > 0).all()
 
 
 def test_mixup_against_numpy():
@@ -167,6 +207,7 @@ def _flat(y):
     ("make", "message"),
     [
         (lambda: RandomGain(3.0, 1.0), "min_db must be <= max_db. Received: 3.0, 1.0"),
+        (lambda: RandomSilence(-1), "max_samples must be >= 0. Received: -1"),
         (lambda: RandomSpeed(0.0, 1.0), "0 < min_factor"),
         (lambda: RandomNoise(probability=1.5), "probability must be in"),
         (lambda: RandomNoise(min_snr_db=50.0), "min_snr_db must be <= max_snr_db. Received: 50.0, 40.0"),

@@ -23,6 +23,7 @@ WAVEFORM_LAYERS = {
     "wavelet_shrinkage_universal": (lambda: layers.WaveletShrinkage("db4", 4, "universal"), True),
     "random_speed": (lambda: layers.RandomSpeed(seed=1), False),
     "random_noise": (lambda: layers.RandomNoise(seed=1), False),
+    "random_silence": (lambda: layers.RandomSilence(seed=1), False),
 }
 SPECTROGRAM_LAYERS = {
     "standardize": lambda: layers.Standardize(),

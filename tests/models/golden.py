@@ -1,10 +1,13 @@
-"""Known weights for any model, and what the models answer with them; run this file to write the answers anew.
+"""Known weights for any model, and what the models answer with them.
+
+``python tests/models/golden.py NAME...`` writes the answers of the models named, of all without a name.
 
 The weights come from NumPy alone, so the answers are the same under every backend and every version of Keras. They
 change only with what a model computes, and then weights trained before no longer fit.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,5 +57,7 @@ def answers(name):
 
 
 if __name__ == "__main__":
-    PATH.write_text(json.dumps({name: answers(name) for name in registry.names()}, indent=1, sort_keys=True) + "\n")
+    known = json.loads(PATH.read_text()) | {name: answers(name) for name in sys.argv[1:] or registry.names()}
+    kept = {name: known[name] for name in registry.names() if name in known}
+    PATH.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
     print(f"wrote {PATH.name}")

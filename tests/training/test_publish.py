@@ -169,3 +169,6 @@ def test_the_command_reads_back():
     assert configs.parse_overrides(items) == overrides
     assert words[words.index("--init") + 1] == "RUN-OF-INIT" and "/somewhere" not in _command(about)
     assert json.dumps(words).count("--seed") == 2
+    assert "--transductive" not in words
+    adapted = {**about, "streams": {"target": {"emodb": {}}}, "adaptation": "transductive"}
+    assert "--stream target:emodb=ROOT --transductive --protocol all" in _command(adapted)

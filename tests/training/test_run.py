@@ -118,6 +118,18 @@ def test_a_finished_run_is_left_alone(toy_run, train):
     assert set(before) == set(after)
 
 
+def test_folds_trained_one_by_one_are_the_run(toy_run, train, tmp_path):
+    shared = tmp_path / "shared"
+    train(out=shared, folds=(1, 2))
+    other = shared / "seed0-fold1" / ".final.weights.h5.1.partial"  # of a process that is at work on another fold
+    other.touch()
+    assert not (shared / "report.json").exists()
+    train(out=shared, folds=(0,), resume=True)
+    assert other.exists()
+    for name in ("predictions.csv", "report.json"):
+        assert (shared / name).read_bytes() == (toy_run / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("options", "differing"),
     [
@@ -171,6 +183,8 @@ def test_a_run_killed_before_its_record_was_written(train, tmp_path, monkeypatch
     [
         ({"seeds": ()}, RunError, "seeds must be one or more integers >= 0. Received: "),
         ({"seeds": (0, -1)}, RunError, "Received: .0, -1."),
+        ({"folds": (0, 9)}, RunError, r"folds must be one or more of 0 to \d. Received: \[0, 9\]"),
+        ({"folds": (0,), "protocol": "all", "epochs_from": "RUN"}, RunError, "'all' has no folds to choose from"),
         ({"protocol": "all"}, RunError, "name the run that chose the epochs"),
         ({"protocol": "all", "epochs_from": "nowhere"}, RunError, "nowhere is not a finished run"),
         ({"epochs_from": "nowhere"}, RunError, "for protocol 'all' only"),
@@ -245,6 +259,7 @@ def test_a_start_from_other_weights(toy_run, train, tmp_path, monkeypatch):
         return fit(model, *args, **kwargs)
 
     monkeypatch.setattr(serzoo.training.fit, "fit", spy)
+    monkeypatch.setattr(zoo, "_warned", set())  # of a model it is said once
     with pytest.warns(UserWarning, match="not for commercial use"):
         run = train(init=str(start / "fold"), protocol="all", epochs_from=toy_run, overrides={})
     for value, wanted in zip(begun[0], serzoo.load(start / "fold").get_weights(), strict=True):
@@ -333,9 +348,10 @@ def test_differences():
 def test_fingerprint_sees_labels_and_sizes(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"12")
     row = {"file": "a.wav", "start": np.nan, "end": np.nan, "emotion": "anger", "gender": "male", "speaker": "1"}
+    row["corpus"] = "toy"
 
     def of(**changes):
-        return provenance.fingerprint(pd.DataFrame([row | changes]), tmp_path)["sha256"]
+        return provenance.fingerprints(pd.DataFrame([row | changes]), {"toy": tmp_path})["toy"]["sha256"]
 
     first = of()
     assert first == of() and len({first, of(emotion="fear"), of(speaker="2"), of(gender=None), of(start=1.0)}) == 5

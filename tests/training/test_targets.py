@@ -10,6 +10,7 @@ from serzoo.errors import ConfigError, RunError
 from serzoo.plan import augmentation_types, plan_epoch
 from serzoo.training import checks
 from serzoo.training.streams import label_classes, labels_of, streams_of, with_streams
+from serzoo.training.target import adaptation_of
 
 CLASSES = ["anger", "happiness", "neutral", "sadness"]
 
@@ -64,15 +65,46 @@ def test_a_model_that_needs_a_target_says_so(name):
         streams_of({}, configs.load(name))
 
 
+def way(protocol, source, target=None, *, tested=(), transductive=False):
+    fold = corpora.Fold(0, (), (), tuple(tested))
+    others = {} if target is None else {"target": target}
+    return adaptation_of(configs.load("dstl"), corpora.protocol(protocol), [fold], source, others, transductive)
+
+
 def test_a_target_is_another_corpus_with_the_same_classes():
-    source, config = rows("ravdess", ["01"]), configs.load("dstl")
-    rules = corpora.protocol("ravdess8-5fold")
+    source = rows("ravdess", ["01"])
     with pytest.raises(RunError, match="The target of dstl holds recordings of its source"):
-        checks.check_target(config, rules, source, {"target": source})
+        way("ravdess8-5fold", source, source)
     with pytest.raises(RunError, match="The target emodb has no clips of calm, surprise, which dstl would look for"):
-        checks.check_target(config, rules, source, {"target": rows("emodb", ["03"])})
-    checks.check_target(config, corpora.protocol("emodb4-loso"), rows("emodb", ["03"]), {"target": source})
-    checks.check_target(config, rules, source, {})
+        way("ravdess8-5fold", source, rows("emodb", ["03"]))
+    assert way("emodb4-loso", rows("emodb", ["03"]), source) == "inductive"
+    assert way("ravdess8-5fold", source) is None
+
+
+def test_the_tested_speakers_are_heard_or_not_as_was_asked():
+    source, target = rows("ravdess", ["01"]), rows("emodb", ["03", "08"])
+    name, both = "cross-ravdess-to-emodb", [("emodb", "03"), ("emodb", "08")]
+    assert way(name, source, target, tested=both, transductive=True) == "transductive"
+    assert way(name, source, target, tested=both[:1]) == "inductive"
+    with pytest.raises(RunError, match="tests every speaker of the target at once.*take 3fold-cross-ravdess-to-emodb"):
+        way(name, source, target, tested=both)
+    with pytest.raises(RunError, match="emodb4-loso tests none of the target's, which are of ravdess. Leave --transd"):
+        way("emodb4-loso", rows("emodb", ["03"]), source, tested=both[:1], transductive=True)
+    with pytest.raises(RunError, match="dstl: a transductive training needs a target, as in --target CORPUS=ROOT"):
+        way("ravdess8-5fold", source, transductive=True)
+    # another form of the same corpus has the same speakers
+    with pytest.raises(RunError, match="tests every speaker of the target at once"):
+        way(name, source, rows("emodb_first2s", ["03", "08"]), tested=both)
+
+
+def test_only_the_target_may_hold_tested_speakers():
+    fold = corpora.Fold(0, (("emodb", "03"),), (("emodb", "08"),), (("emovo", "f1"),))
+    source, target = rows("emodb", ["03"]), rows("emovo", ["f1", "m1"])
+    both = {"target": target, "unlabelled": target}
+    for transductive, heard in ((False, {"m1"}), (True, {"f1", "m1"})):
+        joined = with_streams(source, both, fold, transductive=transductive)
+        assert set(joined.speaker[joined.stream == "target"]) == heard
+        assert set(joined.speaker[joined.stream == "unlabelled"]) == {"m1"}
 
 
 def test_a_speaker_head_is_refused_and_a_speaker_objective_knows_training_speakers():

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from serzoo.corpora.corpus import Scan
 from serzoo.corpora.noise.babble import babble
 from serzoo.corpora.noise.waveform import noise_waveform
+from serzoo.corpora.roots import scan_root
 from serzoo.errors import CorpusError, unknown_name
 
 if TYPE_CHECKING:
@@ -104,19 +105,8 @@ def scan_noise(name: str, root: str | PathLike) -> Scan:
         >>> scan_noise("demand", "DEMAND").skipped  # doctest: +SKIP
         {'another microphone of the same recording': [...]}
     """
-    module, path = _module(name), Path(root)
-    expected = f"Expected {module.LAYOUT}."
-    if not path.exists():
-        raise CorpusError(f"There is no folder {str(root)!r} to read {name} from. {expected}")
-    if not path.is_dir():
-        raise CorpusError(f"The root of {name} must be a folder. {expected} Received the file {str(root)!r}.")
-    try:
-        rows, skipped = module.scan(path)
-        if not rows:
-            found = _guess(module, path) if any(path.iterdir()) else "an empty folder"
-            raise CorpusError(f"The folder {str(root)!r} is not a root of {name}. {expected} Found {found}.")
-    except OSError as error:
-        raise CorpusError(f"The root {str(root)!r} of {name} cannot be read: {error}.") from error
+    module = _module(name)
+    rows, skipped = scan_root(name, root, module.LAYOUT, module.scan, lambda path: _guess(module, path))
     return Scan([{"corpus": name} | row for row in rows], skipped)
 
 

@@ -24,8 +24,8 @@ def noise_waveform(path: str | PathLike, *, start_s: float | None = None, end_s:
 
     Args:
         path: the file, at any rate; it takes the arguments of :func:`serzoo.audio.read`.
-        start_s: where an excerpt starts, in seconds.
-        end_s: where it ends, in seconds.
+        start_s: where an excerpt starts, in seconds; None or NaN is the beginning.
+        end_s: where it ends, in seconds; None or NaN is the end.
 
     Returns:
         Mono float32 waveform at 16 kHz, ``(samples,)``, of one frame or more.

@@ -146,19 +146,6 @@ def noise_draws(roots: Mapping[str, str | os.PathLike], split: str = "test") -> 
     return found
 
 
-def read_rooms(root: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read measured rooms: every sound file below a folder is an impulse response, named by its file.
-
-    Raises:
-        MissingFileError: if the folder does not exist.
-        CorpusError: if it holds no sound file.
-    """
-    files = audio.find(root)
-    if not files:
-        raise CorpusError(f"A folder of rooms must hold impulse responses as sound files. Received: {root}.")
-    return {path.stem: audio.read(path) for path in files}
-
-
 def telephone(clip: np.ndarray) -> np.ndarray:
     """Send a clip through the band of a telephone: 8 kHz, 300 to 3400 Hz; same length."""
     import soxr
@@ -207,8 +194,7 @@ def _recording(files: Sequence[tuple], rng: np.random.Generator) -> np.ndarray:
 
 @functools.lru_cache(maxsize=128)
 def _sound(path: Path, start: float, end: float) -> np.ndarray:
-    times = {"start_s": None if np.isnan(start) else start, "end_s": None if np.isnan(end) else end}
-    return readers.noise_waveform(path, **times)
+    return readers.noise_waveform(path, start_s=start, end_s=end)
 
 
 def _with_noise(clip: np.ndarray, rng: np.random.Generator, draw: Draw, snr_db: float) -> np.ndarray:

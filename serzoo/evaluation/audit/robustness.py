@@ -9,15 +9,17 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from serzoo import corpora as readers
 from serzoo.corpora.folds import join
 from serzoo.errors import CorpusError
-from serzoo.evaluation.audit.conditions import CLEAN, SNRS_DB, Changed, Condition, conditions, noise_draws, read_rooms
+from serzoo.evaluation.audit.conditions import CLEAN, SNRS_DB, Changed, Condition, conditions, noise_draws
 from serzoo.evaluation.audit.figures import percent, sign_of
 from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample
 from serzoo.evaluation.summary import compare, summarize
+from serzoo.rooms import read as read_rooms
 
 BABBLE_S, BABBLE_SPEAKERS = 30.0, 6
 
@@ -42,7 +44,7 @@ def robustness(
         roots: their folders.
         noise: noise corpora and their roots; their test recordings are mixed in. White noise, and babble where another
             corpus than those that the model learned from is there, come by themselves.
-        rooms: folder of impulse responses.
+        rooms: folder of impulse responses; rooms that the model was trained in are left out.
         snrs_db: signal-to-noise ratios.
         clips: how many clips at most are judged under each condition.
         resamples: number of bootstrap draws.
@@ -68,7 +70,7 @@ def robustness(
     noises = noise_draws(noise or {})
     if babble := _babble(parts, table, roots, seed):
         noises["babble"] = babble
-    tried = conditions(noises, read_rooms(rooms) if rooms else None, snrs_db)
+    tried = conditions(noises, _unknown_rooms(parts, rooms) if rooms else None, snrs_db)
     from serzoo import pipeline
 
     # Decoded once for all conditions, as far as the cache has room.
@@ -114,6 +116,12 @@ def _babble(parts: Sequence[tuple], table: pd.DataFrame, roots: Roots, seed: int
     options = {"trained_on": sorted(known), "duration_s": BABBLE_S, "num_speakers": BABBLE_SPEAKERS, "seed": seed}
     voices = functools.cache(lambda: readers.babble(others, roots, **options))
     return lambda rng: voices()
+
+
+def _unknown_rooms(parts: Sequence[tuple], root: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Rooms of a folder, but those that a model was trained in."""
+    known = {room for model, _ in parts for room in getattr(model, "card", {}).get("rooms", ())}
+    return {room: response for room, response in read_rooms(root).items() if room not in known}
 
 
 def _verdict(found: Sequence[Mapping[str, Any]]) -> str:

@@ -1,0 +1,212 @@
+"""Commands that make weights: train, search, pretrain and publish."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serzoo.cli import opening
+from serzoo.cli.roots import Corpora, Partial, roots_of, streams_of
+from serzoo.cli.terminal import print_table
+
+
+def train(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model to train; see serzoo list.")],
+    corpus: Corpora,
+    protocol: Annotated[str, typer.Option(help="Named folds, or 'all' for every speaker; see serzoo corpora.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run.")],
+    seed: Annotated[
+        list[int] | None, typer.Option(metavar="N", min=0, help="Seed; repeat for several; by default 0.")
+    ] = None,
+    fold: Annotated[
+        list[int] | None,
+        typer.Option(metavar="K", min=0, help="Train this fold alone; repeat for several. --resume adds the others."),
+    ] = None,
+    epochs_from: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run whose cross-validation chose the number of epochs.")
+    ] = None,
+    init: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Trained model to start from: NAME.TAG, run or .keras file.")
+    ] = None,
+    stream: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:CORPUS=ROOT", help="Corpus that teaches one label alone, such as gender:emodb=ROOT."
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CORPUS=ROOT", help="Corpus without its labels; as --stream target:CORPUS=ROOT."),
+    ] = None,
+    transductive: Annotated[
+        bool,
+        typer.Option(
+            "--transductive", help="Let the unlabelled stream hold the tested speakers, too; every output says so."
+        ),
+    ] = False,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=ROOT", help="Recorded noise to mix in, such as esc10=ROOT; repeat for several."),
+    ] = None,
+    rooms: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Impulse responses of rooms to play clips in.")
+    ] = None,
+    partial: Partial = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Value of the YAML, such as training.epochs=5; repeatable."),
+    ] = None,
+    allow_speaker_leak: Annotated[
+        bool,
+        typer.Option(
+            "--allow-speaker-leak",
+            help="Go on though speakers or recordings are in training and test; every output says so.",
+        ),
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+) -> None:
+    """Train a model, one network for each fold and seed."""
+    roots = roots_of(corpus)
+    from serzoo import config, corpora
+
+    overrides = config.parse_overrides(set_ or [])
+    config.load(name, overrides)  # a slip is told before TensorFlow is imported, which takes seconds
+    if protocol != "all":
+        corpora.protocol(protocol)
+    opening.import_keras()
+    import serzoo
+
+    run = serzoo.train(
+        name,
+        roots,
+        protocol=protocol,
+        out=out,
+        seeds=tuple(seed or [0]),
+        folds=fold or None,
+        epochs_from=epochs_from,
+        init=init,
+        streams=streams_of(stream or [], target or []),
+        transductive=transductive,
+        noise=roots_of(noise or [], "--noise"),
+        rooms=rooms,
+        partial=partial,
+        overrides=overrides,
+        allow_speaker_leak=allow_speaker_leak,
+        resume=resume,
+    )
+    report = Path(run) / "report.json"
+    if report.is_file():  # a run over all speakers has none left to judge it by
+        from serzoo.evaluation import summary_text
+
+        print(summary_text(json.loads(report.read_text(encoding="utf-8"))), end="")
+    print(f"Run: {run}")
+
+
+def pretrain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model to pre-train, such as bert_mtl.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run; train takes it by --init.")],
+    corpus: Annotated[
+        list[str] | None, typer.Option("--corpus", metavar="NAME=ROOT", help="A corpus to hear; repeat for several.")
+    ] = None,
+    audio: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of sound files to hear.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="One model for each of its folds, which hears no test speaker of the fold.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of weights and draws.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Value of the YAML, such as pretraining.epochs=5; repeatable."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+) -> None:
+    """Pre-train a model on speech without labels."""
+    roots = roots_of(corpus or [])
+    from serzoo import config
+
+    overrides = config.parse_overrides(set_ or [])
+    config.load(name, overrides)
+    opening.import_keras()
+    import serzoo
+
+    run = serzoo.pretrain(
+        name, roots, out=out, audio_folder=audio, protocol=protocol, seed=seed, overrides=overrides, resume=resume
+    )
+    print(f"Run: {run}")
+
+
+def search(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model whose recipe to search for; see serzoo list.")],
+    corpus: Corpora,
+    protocol: Annotated[str, typer.Option(help="Named folds; see serzoo corpora. No test speaker is heard.")],
+    space: Annotated[
+        Path, typer.Option(metavar="YAML", help="A list of recipes, or lists of values by key, to be combined.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of trials.csv and of the logs.")],
+    trials: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Recipes to try beside that of the YAML file; all.")
+    ] = None,
+    optuna: Annotated[bool, typer.Option("--optuna", help="Let Optuna propose one combination after another.")] = False,
+    keep: Annotated[
+        float, typer.Option(metavar="SHARE", help="Share of the recipes that go on after each fold, the best.")
+    ] = 1.0,
+    fold: Annotated[
+        list[int] | None, typer.Option(metavar="K", min=0, help="Train on this fold alone; repeat for several.")
+    ] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(metavar="N", min=0, help="Seed; repeat for several; by default 0.")
+    ] = None,
+    noise: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=ROOT", help="Recorded noise to mix in, such as esc10=ROOT.")
+    ] = None,
+    rooms: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Impulse responses of rooms to play clips in.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, the same for all recipes.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was stopped.")] = False,
+    partial: Partial = False,
+) -> None:
+    """Train recipes and rank them by their validation speakers."""
+    roots = roots_of(corpus)
+    from serzoo.config import parse_overrides
+
+    overrides = parse_overrides(set_ or [])
+    opening.import_keras()
+    import serzoo
+
+    ranked = serzoo.search(
+        name,
+        roots,
+        protocol=protocol,
+        space=space,
+        out=out,
+        num_trials=trials,
+        optuna=optuna,
+        keep=keep,
+        folds=fold or None,
+        seeds=tuple(seed or [0]),
+        noise=roots_of(noise or [], "--noise"),
+        rooms=rooms,
+        overrides=overrides,
+        resume=resume,
+        partial=partial,
+    )
+    print_table(["VALIDATION UA", "GAIN", "FOLDS", "RECIPE"], [[*each.cells(), each.recipe] for each in ranked])
+    print(f"Trials: {out / 'trials.csv'}")
+
+
+def publish(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Finished run.")],
+    name: Annotated[str, typer.Argument(metavar="NAME.TAG", help="Name of the weights.")],
+    figure_only: Annotated[
+        bool, typer.Option("--figure-only", help="Ship the figure of a protocol without the weights of its folds.")
+    ] = False,
+) -> None:
+    """Ship the weights and figures of a run. It writes float16 weights, a YAML entry and the predictions."""
+    opening.import_keras()
+    from serzoo.training import publish as publish_
+
+    publish_(run, name, fold_weights=not figure_only)
+    print(f"Published: {name}")

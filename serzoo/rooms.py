@@ -1,0 +1,65 @@
+"""Measured rooms for training and for tests: impulse responses, each a sound file."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from serzoo import audio
+from serzoo.errors import CorpusError
+
+
+def read(root: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read measured rooms: every sound file below a folder is an impulse response, named by its file.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        Responses ``(taps,)`` float32 at 16 kHz by name, in the order of the files.
+
+    Raises:
+        MissingFileError: if the folder does not exist.
+        CorpusError: if it holds no sound file, or one that is silent, or two of one name.
+        AudioError: if a file cannot be read.
+    """
+    files = audio.find(root)
+    if not files:
+        raise CorpusError(f"A folder of rooms must hold impulse responses as sound files. Received: {root}.")
+    rooms: dict[str, np.ndarray] = {}
+    for path in files:
+        if path.stem in rooms:
+            raise CorpusError(f"Rooms are named by their files, each name once. Received twice: {path.stem}.")
+        rooms[path.stem] = audio.read(path)
+        if not rooms[path.stem].any():
+            raise CorpusError(f"The room {path} is silent: its impulse response holds nothing but zeros.")
+    return rooms
+
+
+class Responses:
+    """Responses by the number that a plan draws: 0 is no room, the others follow in order.
+
+    They are cut where nothing of them can be heard in a clip of the given length: what comes later after the direct
+    sound than the clip is long.
+
+    Args:
+        rooms: as from :func:`read`.
+        length_s: length of the longest clip, in seconds.
+
+    Example:
+        >>> responses = Responses({"hall": np.array([0.1, 1.0, 0.5, 0.2], "float32")}, 1 / 16000)
+        >>> len(responses), responses[0].tolist(), len(responses[1])
+        (2, [0.0], 2)
+    """
+
+    def __init__(self, rooms: Mapping[str, np.ndarray], length_s: float):
+        samples = round(length_s * audio.SAMPLE_RATE_HZ)
+        self._responses = [np.zeros(1, "float32")]  # in which Reverberate changes nothing
+        self._responses += [response[: np.abs(response).argmax() + samples] for response in rooms.values()]
+
+    def __len__(self) -> int:
+        return len(self._responses)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Response ``(taps,)`` float32."""
+        return self._responses[number]

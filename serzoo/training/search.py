@@ -1,0 +1,224 @@
+"""Search for a recipe by the validation speakers alone.
+
+The recipes are those of a space (:mod:`serzoo.training.space`) and that of the model's YAML file, by which the others
+are measured. All are trained on the same folds and seeds. Of a fold's test speakers nothing is read but who they are:
+not a recording of theirs is opened for it. The folder of a search holds ``config.yaml`` and ``run.json`` as that of a
+run, ``trials.csv`` (:mod:`serzoo.training.trials`), and in ``trials`` the log of each training.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import keras
+import pandas as pd
+
+from serzoo import config as configs
+from serzoo import corpora, noises
+from serzoo.corpora import Fold
+from serzoo.errors import DivergedError, RunError, SerzooError
+from serzoo.evaluation import leaks
+from serzoo.files import replace_file, to_json
+from serzoo.rooms import read as read_rooms
+from serzoo.training import provenance, trials
+from serzoo.training import space as spaces
+from serzoo.training.checks import check_labels, check_noise, check_rooms
+from serzoo.training.fit import STATE
+from serzoo.training.fold import Shared, chosen, distinct, fit_fold
+from serzoo.training.folder import open_run, sweep
+from serzoo.training.guard import guard
+from serzoo.training.recipe import settings_of
+from serzoo.training.streams import streams_of
+
+TRIAL, TRIALS = "trial.json", "trials.csv"
+
+
+def search(
+    name: str,
+    corpora_roots: Mapping[str, str | Path],
+    *,
+    protocol: str,
+    space: str | Path | Sequence[Mapping] | Mapping[str, Sequence],
+    out: str | Path,
+    num_trials: int | None = None,
+    optuna: bool = False,
+    keep: float = 1.0,
+    folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    noise: Mapping[str, str | Path] | None = None,
+    rooms: str | Path | None = None,
+    overrides: Mapping | None = None,
+    resume: bool = False,
+    partial: bool = False,
+    verbose: str | int = "auto",
+) -> list[trials.Ranked]:
+    """Train recipes on the folds of a protocol and compare them by their validation speakers.
+
+    Args:
+        name: registered model, or path of a YAML file.
+        corpora_roots: root folder of each corpus.
+        protocol: name of a protocol.
+        space: the recipes, or the path of a YAML file with them.
+        out: folder of the search; must not exist unless ``resume``.
+        num_trials: recipes to try beside that of the YAML file: of a list the first ones, of a mapping some drawn at
+            random. All of them by default.
+        optuna: let Optuna propose one combination of a mapping after the other, by what was found so far.
+        keep: share of the recipes that go on after each fold and seed, the best of them; 1 keeps all.
+        folds: numbers of the folds to train on now; all by default. Several processes, each with ``resume``, can share
+            a search that keeps all recipes.
+        seeds: seeds to train with.
+        noise: as of :func:`serzoo.training.run.train`; for the recipes that mix in noise.
+        rooms: as of :func:`serzoo.training.run.train`; for the recipes that play clips in rooms.
+        overrides: config values by dotted key, the same for all recipes.
+        resume: go on with a search that was cut off.
+        partial: accept incomplete copies of the corpora.
+        verbose: as of ``keras.Model.fit``.
+
+    Returns:
+        The recipes, best first; one whose loss was no longer finite stands last.
+
+    Raises:
+        ConfigError: if the space is none, or a recipe of it does not fit the YAML file.
+        RunError: as of :func:`serzoo.training.run.train`.
+        CorpusError: if the corpora do not fit the protocol.
+        SpeakerLeakError: if a recording is trained on and validated on in a fold.
+
+    Example:
+        >>> space = [{"training.epochs": 40}, {"training.epochs": 80}]
+        >>> search("cnn_ablstm", {"emodb": "EmoDB"}, protocol="emodb4-loso", space=space, out="a")  # doctest: +SKIP
+    """
+    out, overrides = Path(out), dict(overrides or {})
+    base = configs.load(name, overrides).model_copy(update={"weights": (), "reported": ()})
+    space = spaces.checked(space, optuna, num_trials)
+    recipes = spaces.recipes(space, base, num_trials, singly=optuna)  # what is wrong is said before the first training
+    if not 0 < keep <= 1 or (optuna and keep < 1):
+        raise RunError(f"keep must be above 0 and 1 at most, and 1 with optuna. Received: {keep}.")
+    streams_of({}, base)  # none are here: a model that needs some is refused
+
+    rules = corpora.protocol(protocol)
+    table, dropped = rules.apply(corpora.read_many(corpora_roots, partial=partial))
+    all_folds = rules.folds(table)
+    now = list(itertools.product(distinct(seeds), chosen(all_folds, folds)))
+    roots, sounds = corpora.folders(corpora_roots), noises.read(noise) if noise else None
+    measured = read_rooms(rooms) if rooms else None
+    check_labels(base, table, {})
+    for recipe in recipes:
+        _heard_beside(configs.override(base, recipe), sounds, measured)
+    about = {
+        "model": base.name,
+        "protocol": protocol,
+        "classes_of": protocol,
+        "space": space,
+        "optuna": optuna,
+        "keep": keep,
+        "corpora": provenance.fingerprints(table, roots),
+        "noise": sounds and provenance.fingerprints(sounds.table, noise, ["noise"]),
+        "rooms": measured and {room: leaks.digest(response) for room, response in measured.items()},
+        "overrides": overrides,
+    }
+    how = "; ".join([f"serzoo search {out.name}", *(f"noise {each}" for each in noise or ()), *["rooms"] * bool(rooms)])
+    shared = Shared(base, table, {}, sounds, measured, roots, about, verbose)
+    try:
+        open_run(out, base, about, dropped, resume)
+        tried = _Tried(out, shared, how)
+        guard(out, [tried.heard([fold for _, fold in now])], roots, [fold for _, fold in now], False)
+        if optuna:
+            for number in range(num_trials + 1):
+                before = tried.recipes()
+                recipe = before.pop(number, None) if number else {}
+                if recipe is None:
+                    known = [(each, tried.ua(i, now)) for i, each in before.items() if each]
+                    recipe = spaces.proposed(space, known, number)
+                for seed, fold in now:
+                    tried.attempt(number, recipe, seed, fold)
+        else:
+            going = dict(enumerate(recipes))
+            for done, (seed, fold) in enumerate(now, start=1):
+                for number, recipe in going.items():
+                    tried.attempt(number, recipe, seed, fold)
+                uas = {number: tried.ua(number, now[:done]) for number in going if number}
+                others = sorted(uas, key=uas.get, reverse=True)
+                best = {0, *others[: math.ceil(keep * len(others))]}
+                going = {number: recipe for number, recipe in going.items() if number in best}
+        return trials.ranking(tried.write())
+    except SerzooError:
+        raise
+    except OSError as error:
+        raise RunError(f"The search in {out} stopped: {error}. Once this is mended, --resume goes on.") from error
+
+
+class _Tried:
+    """What a search has tried, in its folder."""
+
+    def __init__(self, out: Path, shared: Shared, how: str):
+        self._out, self._shared, self._how = out, shared, how
+
+    def heard(self, folds: Iterable[Fold]) -> pd.DataFrame:
+        """Rows of those who train or validate in one of the folds."""
+        table = self._shared.table
+        speakers = {who for fold in folds for who in (*fold.train, *fold.validation)}
+        return table[[pair in speakers for pair in zip(table["corpus"], table["speaker"], strict=True)]]
+
+    def attempt(self, number: int, recipe: Mapping[str, Any], seed: int, fold: Fold) -> None:
+        """Train a recipe on a fold, unless that was done before, and write it down."""
+        base, about = self._shared.config, self._shared.about
+        text = "; ".join(settings_of(about["overrides"] | recipe)) or trials.UNCHANGED
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        folder = self._out / "trials" / f"{number:03}-{digest}" / f"seed{seed}-{fold.name}"
+        if (folder / TRIAL).exists():
+            return
+        if self._shared.verbose:
+            print(f"{base.name}: {text}: seed {seed}, {fold.name}", file=sys.stderr, flush=True)
+        sweep(folder)
+        config = configs.override(base, recipe)
+        sounds, rooms = _heard_beside(config, self._shared.sounds, self._shared.rooms)
+        epochs = config.training.epochs
+        shared = self._shared._replace(
+            config=config, table=self.heard([fold]), sounds=sounds, rooms=rooms, about={**about, "epochs": epochs}
+        )
+        try:
+            uas = [row["val_ua"] for row in fit_fold(shared, fold, seed, folder).log]
+        except DivergedError:
+            uas = []
+        row = trials.row_of(base.name, text, about["protocol"], fold.index, seed, epochs, uas, self._how)
+        replace_file(folder / TRIAL, to_json({"number": number, "recipe": recipe, "row": row}))
+        (folder / STATE).unlink(missing_ok=True)
+        keras.backend.clear_session()
+        self.write()
+
+    def write(self) -> list[dict[str, str]]:
+        """Write the log of all that was tried, by whatever process, in the order of the recipes; its rows."""
+        rows = [each["row"] for each in self._found()]
+        replace_file(self._out / TRIALS, trials.written(rows))
+        return rows
+
+    def recipes(self) -> dict[int, dict[str, Any]]:
+        """What was tried, by number."""
+        return {each["number"]: each["recipe"] for each in self._found()}
+
+    def ua(self, number: int, places: Sequence[tuple[int, Fold]]) -> float:
+        """Mean UA of a recipe over seeds and folds; -1 if it was not tried there or its loss was ever not finite."""
+        there = {(str(seed), str(fold.index)) for seed, fold in places}
+        rows = [each["row"] for each in self._found() if each["number"] == number]
+        uas = [row["val_ua_mean_of_last_3"] for row in rows if (row["seed"], row["fold"]) in there]
+        return mean(map(float, uas)) if uas and all(uas) else -1.0
+
+    def _found(self) -> list[dict[str, Any]]:
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in self._out.glob(f"trials/*/*/{TRIAL}")]
+        return sorted(found, key=lambda each: (each["number"], int(each["row"]["seed"]), int(each["row"]["fold"])))
+
+
+def _heard_beside(config, sounds, rooms) -> tuple:
+    """The noise and the rooms that a recipe has a use for."""
+    augmentation = config.augmentation
+    sounds = sounds if augmentation.noise_probability or augmentation.noise_alone_probability else None
+    rooms = rooms if augmentation.room_probability else None
+    check_noise(config, sounds)
+    check_rooms(config, rooms)
+    return sounds, rooms
