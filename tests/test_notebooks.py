@@ -26,6 +26,7 @@ def test_outputs_are_stripped_and_the_first_code_cell_installs(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))  # for its kernel, where serzoo is not installed
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # a notebook draws below its cells
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "install" in cell.metadata.get("tags", ()):
