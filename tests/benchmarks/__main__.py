@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
-from tests.benchmarks.measure import Figure, run
+from tests.benchmarks.measure import ONE_THREAD, Figure, run
 
 NAMES = ("log_mel", "training_step", "inference", "decoding", "feeding", "memory", "start_up", "accelerator")
 PACKAGES = ("tensorflow", "keras", "torch", "librosa", "numpy", "soundfile")
@@ -30,6 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.names if name not in NAMES]:
         parser.error(f"NAME must be one of {', '.join(NAMES)}. Received: {', '.join(unknown)}.")
+    os.environ.update(ONE_THREAD, TF_CPP_MIN_LOG_LEVEL="3")
     found = []
     for name in arguments.names or NAMES:
         # A process of its own: what one has allocated or set must not meet the next.

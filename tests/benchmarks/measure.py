@@ -5,7 +5,6 @@ A benchmark is a module with a function ``figures`` that yields :class:`Figure`;
 
 import dataclasses
 import importlib
-import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -13,6 +12,8 @@ import numpy as np
 
 SAMPLE_RATE_HZ = 16000
 BATCH, SECONDS = 32, 3.0
+# Of the environment in which a process starts: once NumPy is imported, its threads are there, and idle ones spin.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 class NothingToMeasureError(Exception):
@@ -50,9 +51,7 @@ class Figure:
 
 
 def run(name: str) -> list[Figure]:
-    """Run one benchmark on one thread, and print each figure as it comes."""
-    os.environ.update(OMP_NUM_THREADS="1", TF_NUM_INTRAOP_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    """Run one benchmark, and print each figure as it comes."""
     found = []
     try:
         for figure in importlib.import_module(f"tests.benchmarks.{name}").figures():

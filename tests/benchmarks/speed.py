@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 from serzoo import __version__, registry
+from tests.benchmarks.measure import ONE_THREAD
 
 PATH = registry.configs_folder() / "reported" / "speed.csv"
 COLUMNS = ("model", "ms_per_clip", "clip_s", "turns", "date", "machine", "made_with")
 CLIP_S, TURNS = 3.0, 9
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 def read() -> dict[str, dict[str, str]]:
