@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from serzoo.corpora.corpus import CorpusInfo
+from serzoo.corpora.findings import Findings
 from serzoo.corpora.noise import noise_names
 from serzoo.corpora.noise.check import NoiseReport, check_noise
 from serzoo.corpora.readers import info
@@ -24,7 +25,7 @@ class Count(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Findings):
     """What :func:`check` found.
 
     Args:
@@ -57,19 +58,34 @@ class Report:
             ]
             if wrong:
                 problems.append(f"files by {kind}: {', '.join(wrong)}")
-        return problems + (self.sound.problems if self.sound else [])
+        return problems + super().problems
 
-    @property
-    def ok(self) -> bool:
-        """Whether the copy is what it should be."""
-        return not self.problems
+    def _lines(self) -> Iterator[str]:
+        info, num_found = self.info, sum(count.found for count in self.emotions.values())
+        yield f"{info.name}: {info.title}"
+        yield f"{info.reference}; licence {info.licence}"
+        yield (
+            f"{self.root}: {num_found} of {info.num_files} files"
+            if info.num_files
+            else f"{self.root}: {num_found} rows"
+        )
+        for title, counts in (("emotion", self.emotions), ("gender", self.genders), ("speaker", self.speakers)):
+            yield ""
+            yield f"{title:<14}{'found':>8}{'official':>10}"
+            for name, (found, official) in counts.items():
+                mark = "" if official in (None, found) else "  differs"
+                yield f"{name:<14}{found:>8}{'-' if official is None else official:>10}{mark}"
+        yield ""
+        for reason, files in self.skipped.items():
+            yield f"skipped, {reason}: {len(files)} ({some(files)})"
+        if self.absent:
+            yield f"absent as a whole: {', '.join(self.absent)}"
+        yield from self._sound_lines()
+        yield from (f"note: {note}" for note in info.notes)
 
-    def text(self) -> str:
-        """Render the report for a terminal."""
-        return "\n".join(_lines(self))
-
-    def __str__(self):
-        return self.text()
+    def _all_is_well(self) -> str:
+        whole = len(self.emotions)
+        return f"ok: complete in {whole} of {whole + len(self.absent)} emotions" if self.absent else "ok: complete"
 
 
 def check(
@@ -145,35 +161,3 @@ def _counts(found: Counter, official: Mapping[str, int], also: Mapping[str, str]
     # Where nothing is published no count can be wrong; where something is, a name outside it is wrong.
     other = 0 if official else None
     return {name: Count(found[name], official.get(name, other)) for name in sorted({*official, *found, *(also or {})})}
-
-
-def _lines(report: Report) -> Iterator[str]:
-    info, num_found = report.info, sum(count.found for count in report.emotions.values())
-    yield f"{info.name}: {info.title}"
-    yield f"{info.reference}; licence {info.licence}"
-    yield (
-        f"{report.root}: {num_found} of {info.num_files} files"
-        if info.num_files
-        else f"{report.root}: {num_found} rows"
-    )
-    for title, counts in (("emotion", report.emotions), ("gender", report.genders), ("speaker", report.speakers)):
-        yield ""
-        yield f"{title:<14}{'found':>8}{'official':>10}"
-        for name, (found, official) in counts.items():
-            mark = "" if official in (None, found) else "  differs"
-            yield f"{name:<14}{found:>8}{'-' if official is None else official:>10}{mark}"
-    yield ""
-    for reason, files in report.skipped.items():
-        yield f"skipped, {reason}: {len(files)} ({some(files)})"
-    if report.absent:
-        yield f"absent as a whole: {', '.join(report.absent)}"
-    yield from report.sound.lines() if report.sound else ["sound: not looked at"]
-    yield from (f"note: {note}" for note in info.notes)
-    problems = report.problems
-    if not problems:
-        whole = len(report.emotions)
-        share = f"complete in {whole} of {whole + len(report.absent)} emotions" if report.absent else "complete"
-        yield f"ok: {share}"
-    else:
-        yield f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}:"
-        yield from (f"  {problem}" for problem in problems)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+from serzoo.corpora.findings import Findings
 from serzoo.corpora.noise import noise_layout, scan_noise
 from serzoo.corpora.sound import Sound, listen, some
 
 
 @dataclass(frozen=True)
-class NoiseReport:
+class NoiseReport(Findings):
     """What :func:`check_noise` found.
 
     Args:
@@ -33,22 +34,17 @@ class NoiseReport:
     skipped: Mapping[str, list[str]]
     sound: Sound | None
 
-    @property
-    def problems(self) -> list[str]:
-        """One line for each bad file."""
-        return self.sound.problems if self.sound else []
-
-    @property
-    def ok(self) -> bool:
-        """Whether every recording can be mixed in."""
-        return not self.problems
-
-    def text(self) -> str:
-        """Render the report for a terminal."""
-        return "\n".join(_lines(self))
-
-    def __str__(self):
-        return self.text()
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.name}: noise, {noise_layout(self.name)}"
+        yield f"{self.root}: {sum(self.types.values())} recordings"
+        for title, counts in (("type", self.types), ("split", self.splits)):
+            if counts:
+                yield ""
+                yield f"{title:<20}{'found':>8}"
+                yield from (f"{name:<20}{count:>8}" for name, count in sorted(counts.items()))
+        yield ""
+        yield from (f"skipped, {reason}: {len(files)} ({some(files)})" for reason, files in self.skipped.items())
+        yield from self._sound_lines()
 
 
 def check_noise(
@@ -83,19 +79,3 @@ def check_noise(
         skipped=skipped,
         sound=found and replace(found, same_duration_s=None),  # clips of one length are usual here
     )
-
-
-def _lines(report: NoiseReport) -> Iterator[str]:
-    yield f"{report.name}: noise, {noise_layout(report.name)}"
-    yield f"{report.root}: {sum(report.types.values())} recordings"
-    for title, counts in (("type", report.types), ("split", report.splits)):
-        if counts:
-            yield ""
-            yield f"{title:<20}{'found':>8}"
-            yield from (f"{name:<20}{count:>8}" for name, count in sorted(counts.items()))
-    yield ""
-    yield from (f"skipped, {reason}: {len(files)} ({some(files)})" for reason, files in report.skipped.items())
-    yield from report.sound.lines() if report.sound else ["sound: not looked at"]
-    problems = report.problems
-    yield f"{len(problems)} {'problem' if len(problems) == 1 else 'problems'}:" if problems else "ok"
-    yield from (f"  {problem}" for problem in problems)
