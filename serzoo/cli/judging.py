@@ -150,7 +150,8 @@ def noise_curve(
         list[str] | None, typer.Option(metavar="NAME", help="Judge the first model behind this denoiser, too.")
     ] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Model to pair the others with; by default the first.")
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="Model to pair the others with; repeat for several; by default the first."),
     ] = None,
     snr: Annotated[
         list[float] | None, typer.Option(metavar="DB", help="Signal-to-noise ratio; repeat for several; 20 10 5 0 -5.")

@@ -37,7 +37,7 @@ def noise_curve(
     other_noise: Roots | None = None,
     babble: Roots | None = None,
     denoise: Sequence[str] = (),
-    against: str | None = None,
+    against: str | Sequence[str] | None = None,
     snrs_db: Sequence[float] = SNRS_DB,
     resamples: int = 10_000,
     seed: int = 0,
@@ -54,7 +54,7 @@ def noise_curve(
         other_noise: noise corpora of types that no training had.
         babble: speech corpora that babble is summed from; none that a model was trained on.
         denoise: names of denoisers; the first model is judged behind each of them, too.
-        against: name of the model that the others are paired with; the first one if None.
+        against: names of the models that the others are paired with; the first one if None.
         snrs_db: ratios over the active samples in dB.
         resamples: number of bootstrap draws over speakers.
         seed: of the noise and of the draws.
@@ -62,9 +62,9 @@ def noise_curve(
 
     Returns:
         ``rows``: one dict for each model, pool and ratio, ``mean`` over the ratios included: ``model, noise, snr_db,
-        ua, ci_low, ci_high``, ``difference`` with its interval, ``ua_female, ua_male``, ``n``, ``num_speakers``,
-        ``chance``, ``parameters`` of the path to the emotion; ``recognition``: for models that recognise noise the UA
-        by segment at each ratio.
+        ua, ci_low, ci_high``, ``differences`` with their intervals by the name of the other model, ``ua_female,
+        ua_male``, ``n``, ``num_speakers``, ``chance``, ``parameters`` of the path to the emotion; ``recognition``:
+        for models that recognise noise the UA by segment at each ratio.
 
     Raises:
         CorpusError: if a ratio is no number, a model heard the noise or every speaker, or a corpus cannot be read.
@@ -77,9 +77,9 @@ def noise_curve(
     subjects = open_subjects(sources)
     subjects += [_Denoised(subjects[0], name) for name in denoise]
     names = [subject.name for subject in subjects]
-    against = against or names[0]
-    if against not in names:
-        raise unknown_name("model to compare with", against, names)
+    against = [against] if isinstance(against, str) else list(against or names[:1])
+    if unknown := [name for name in against if name not in names]:
+        raise unknown_name("model to compare with", unknown[0], names)
     table = read_tables(corpora, partial)
     roots = {name: readers.folder(name, root) for name, root in corpora.items()}
     trained_on = {corpus for subject in subjects for corpus in subject.model(subject.encoders[0]).training_speakers}
@@ -99,7 +99,7 @@ def noise_curve(
     rows = [
         {**row, "parameters": parameters[name]}
         for name in names
-        for row in _rows(name, told[name], told[against] if name != against else None, options)
+        for row in _rows(name, told[name], {other: told[other] for other in against if other != name}, options)
     ]
     found = {"against": against, "rows": rows, "recognition": recognition, **options}
     found["pools"] = {pool.name: {"types": pool.types, "files": pool.files} for pool in pools}
@@ -193,7 +193,7 @@ def _recognition(counts: Mapping[Any, np.ndarray], snrs_db: Sequence[float]) -> 
     return found
 
 
-def _rows(name: str, told: Mapping[tuple, pd.DataFrame], other: Mapping | None, options: Mapping) -> list[dict]:
+def _rows(name: str, told: Mapping[tuple, pd.DataFrame], others: Mapping[str, Mapping], options: Mapping) -> list[dict]:
     """Figures of one model under each condition, and over all ratios of a pool."""
     found = []
     for pool in dict.fromkeys(pool for pool, _ in told):
@@ -204,15 +204,25 @@ def _rows(name: str, told: Mapping[tuple, pd.DataFrame], other: Mapping | None, 
             genders = {f"ua_{gender}": each["value"] for gender, each in summary["ua_by_gender"].items()}
             row = {"model": name, "noise": pool or CLEAN, "snr_db": ratio, "ua": summary["ua"]["value"]}
             row |= {key: summary["ua"][key] for key in ("ci_low", "ci_high")}
-            if other is not None:
-                paired = compare(_joined(told, pool, chosen), _joined(other, pool, chosen), **options)["ua"]
-                row |= {f"difference{key}": paired[end] for key, end in _ENDS.items()}
+            row["differences"] = {
+                other: _value(compare(_joined(told, pool, chosen), _joined(theirs, pool, chosen), **options)["ua"])
+                for other, theirs in others.items()
+            }
             size = {"n": summary["n"] // len(chosen), "num_speakers": summary["num_speakers"]}
             found.append(row | genders | size | {"chance": summary["chance"]})
     return found
 
 
-_ENDS = {"": "difference", "_ci_low": "ci_low", "_ci_high": "ci_high"}
+def _value(paired: Mapping[str, float]) -> dict[str, float]:
+    return {"value": paired["difference"], "ci_low": paired["ci_low"], "ci_high": paired["ci_high"]}
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the table holds it: columns ``minus_MODEL, minus_MODEL_ci_low, minus_MODEL_ci_high``."""
+    ends = {"": "value", "_ci_low": "ci_low", "_ci_high": "ci_high"}
+    differences = row["differences"].items()
+    flat = {f"minus_{other}{end}": each[key] for other, each in differences for end, key in ends.items()}
+    return {key: value for key, value in row.items() if key != "differences"} | flat
 
 
 def _joined(told: Mapping[tuple, pd.DataFrame], pool: str | None, ratios: Sequence) -> pd.DataFrame:
@@ -237,6 +247,6 @@ def _write(folder: Path, found: Mapping[str, Any], told: Mapping[str, Mapping]) 
         file = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
         predictions.write(folder / f"{number}-{file}.csv.gz", pd.concat(tables.values(), ignore_index=True))
     replace_file(folder / "noise_curve.json", to_json(found))
-    replace_file(folder / "noise_curve.csv", pd.DataFrame(found["rows"]).to_csv(index=False).encode())
+    replace_file(folder / "noise_curve.csv", pd.DataFrame(map(_flat, found["rows"])).to_csv(index=False).encode())
     replace_file(folder / "noise_curve.md", noise_report.markdown_of(found).encode())
     replace_file(folder / "noise_curve.png", noise_report.png_of(found))

@@ -22,17 +22,21 @@ def markdown_of(found: Mapping[str, Any]) -> str:
     text = [
         f"UA in %, {first['n']} clips of {first['num_speakers']} speakers whom the weights never heard, chance "
         f"{100 * first['chance']:.1f}. Intervals (95 %) are over speakers; every model hears the same noise. "
-        f"Differences are paired, against {found['against']}.",
+        "Differences are paired.",
     ]
     genders = [key.removeprefix("ua_") for key in first if key.startswith("ua_")]
     for pool, about in found["pools"].items():
         lines = {model: [*by_pool["clean"], *by_pool[pool]] for model, by_pool in curves.items()}
-        head = ["model", *map(_title, next(iter(lines.values()))), "difference, mean", "parameters"]
-        body = [
-            [model, *map(_ua, line), _difference(line[-1]), f"{line[-1]['parameters']:,}"]
-            for model, line in lines.items()
-        ]
-        text += [f"Noise of {pool} ({', '.join(about['types'])}):", markdown(head, body)]
+        titles = list(map(_title, next(iter(lines.values()))))
+        body = [[model, *map(percent, _uas(line)), f"{line[-1]['parameters']:,}"] for model, line in lines.items()]
+        text += [f"Noise of {pool} ({', '.join(about['types'])}):", markdown(["model", *titles, "parameters"], body)]
+        for other in found["against"]:
+            body = [
+                [model, *(percent(row["differences"][other], "+") for row in line)]
+                for model, line in lines.items()
+                if model != other
+            ]
+            text += [f"The same, minus {other}:", markdown(["model", *titles], body)] if body else []
         head = ["model", *(f"{gender}, {title}" for gender in genders for title in ("clean", "noise"))]
         body = [
             [model, *(f"{100 * line[place][f'ua_{gender}']:.1f}" for gender in genders for place in (0, -1))]
@@ -68,7 +72,7 @@ def png_of(found: Mapping[str, Any]) -> bytes:
             line = [row for row in (*by_pool["clean"], *by_pool[pool]) if row["snr_db"] != "mean"]
             x, colour = range(len(line)), f"C{number % 10}"
             panel.plot(x, [100 * row["ua"] for row in line], "o-", color=colour, markersize=4, label=model)
-            if model == found["against"]:
+            if model in found["against"]:
                 low, high = ([100 * row[key] for row in line] for key in ("ci_low", "ci_high"))
                 panel.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             panel.set_xticks(list(x), map(_title, line))
@@ -97,12 +101,5 @@ def _title(row: Mapping[str, Any]) -> str:
     return row["noise"] if ratio is None else str(ratio) if isinstance(ratio, str) else f"{ratio:g} dB"
 
 
-def _ua(row: Mapping[str, Any]) -> str:
-    return percent({"value": row["ua"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]})
-
-
-def _difference(row: Mapping[str, Any]) -> str:
-    if "difference" not in row:
-        return "-"
-    ends = {"value": "difference", "ci_low": "difference_ci_low", "ci_high": "difference_ci_high"}
-    return percent({end: row[key] for end, key in ends.items()}, "+")
+def _uas(line: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    return [{"value": row["ua"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]} for row in line]

@@ -113,8 +113,8 @@ def test_the_curve(measure, roots, table, tmp_path):
             assert rows[name, pool, "mean"]["ua"] == pytest.approx(np.mean(at))
     for key in of_one:
         difference = rows[("b", *key)]["ua"] - rows[("a", *key)]["ua"]
-        assert rows[("b", *key)]["difference"] == pytest.approx(difference)
-        assert "difference" not in rows[("a", *key)]
+        assert rows[("b", *key)]["differences"]["a"]["value"] == pytest.approx(difference)
+        assert set(rows[("b", *key)]["differences"]) == {"a"} and not rows[("a", *key)]["differences"]
     # both models hear the same, and a clip meets the same noise at every ratio
     assert len(models["a"].heard) == 8 * 5
     for one, other in zip(models["a"].heard, models["b"].heard, strict=True):
@@ -133,7 +133,22 @@ def test_the_curve(measure, roots, table, tmp_path):
     ):
         assert part in text, part
     assert (tmp_path / "out" / "noise_curve.png").read_bytes()[1:4] == b"PNG"
-    assert json.loads((tmp_path / "out" / "noise_curve.json").read_text())["against"] == "a"
+    assert json.loads((tmp_path / "out" / "noise_curve.json").read_text())["against"] == ["a"]
+
+
+def test_differences_from_several_models(measure, tmp_path):
+    models = {"a": StandIn(0.01), "b": StandIn(0.03), "c": StandIn(0.05)}
+    found = measure(models, out=tmp_path / "out", against=["a", "c"])
+    for row in found["rows"]:
+        assert set(row["differences"]) == {"a", "c"} - {row["model"]}
+    written = pd.read_csv(tmp_path / "out" / "noise_curve.csv")
+    for row, line in zip(found["rows"], written.to_dict("records"), strict=True):
+        for other in "ac":
+            told = row["differences"].get(other, {"value": np.nan, "ci_low": np.nan})
+            assert line[f"minus_{other}"] == pytest.approx(told["value"], nan_ok=True)
+            assert line[f"minus_{other}_ci_low"] == pytest.approx(told["ci_low"], nan_ok=True)
+    text = (tmp_path / "out" / "noise_curve.md").read_text()
+    assert text.count("minus a:") == text.count("minus c:") == 1
 
 
 def test_the_noise_of_a_clip(table, roots):
