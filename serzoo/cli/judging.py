@@ -156,6 +156,7 @@ def noise_curve(
     snr: Annotated[
         list[float] | None, typer.Option(metavar="DB", help="Signal-to-noise ratio; repeat for several; 20 10 5 0 -5.")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the predictions that DIR holds already.")] = False,
 ) -> None:
     """Judge models under noise. Its level rises; its types are those that training knew, and others."""
     options = [roots_of(corpus), roots_of(noise, "--noise")]
@@ -164,6 +165,7 @@ def noise_curve(
         "babble": roots_of(babble or [], "--babble"),
         "denoise": denoise or [],
         "against": against,
+        "resume": resume,
     }
     opening.import_keras()
     from serzoo.evaluation.noise_curve import SNRS_DB

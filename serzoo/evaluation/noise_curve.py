@@ -5,6 +5,8 @@ differences are paired over clips, intervals are over speakers. A model that was
 refused.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,9 +21,10 @@ from serzoo.errors import CorpusError, unknown_name
 from serzoo.evaluation import noise_report, predictions
 from serzoo.evaluation.audit.conditions import CLEAN
 from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables
-from serzoo.evaluation.noise_pool import KNOWN, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
+from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
 from serzoo.evaluation.summary import compare, summarize
-from serzoo.files import replace_file, to_json
+from serzoo.files import json_ready, replace_file, to_json
+from serzoo.training.provenance import fingerprints
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0, -5.0)
 MEAN = "mean"
@@ -42,6 +45,7 @@ def noise_curve(
     resamples: int = 10_000,
     seed: int = 0,
     partial: bool = False,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Judge models clean and under noise of falling ratio.
 
@@ -49,8 +53,8 @@ def noise_curve(
         sources: runs or shipped weights, as :func:`serzoo.audit` takes them.
         corpora: corpus names and their root folders.
         noise: noise corpora whose types training may know; the recordings of their test splits are mixed in.
-        out: folder for ``noise_curve.csv``, ``.png``, ``.md`` and ``.json``, and the predictions of each model; None
-            writes nothing.
+        out: folder for ``noise_curve.csv``, ``.png``, ``.md`` and ``.json``, and the predictions of each model, written
+            as soon as it is judged; None writes nothing.
         other_noise: noise corpora of types that no training had.
         babble: speech corpora that babble is summed from; none that a model was trained on.
         denoise: names of denoisers; the first model is judged behind each of them, too.
@@ -59,6 +63,7 @@ def noise_curve(
         resamples: number of bootstrap draws over speakers.
         seed: of the noise and of the draws.
         partial: accept incomplete copies of the corpora.
+        resume: take from ``out`` the predictions that the same weights gave there of the same clips and noise.
 
     Returns:
         ``rows``: one dict for each model, pool and ratio, ``mean`` over the ratios included: ``model, noise, snr_db,
@@ -90,11 +95,16 @@ def noise_curve(
             check_unheard(subject.name, subject.model(source).card, pools)
 
     told, recognition, parameters = {}, {}, {}
+    heard = {"corpora": fingerprints(table, roots), "pools": [[pool.types, pool.files] for pool in pools]}
+    heard |= {"snrs_db": snrs_db, "seed": seed}
     for subject in subjects:
-        told[subject.name], recognised = _listen(subject, table, roots, pools, snrs_db, seed)
+        kept = _Kept(out, subject, heard)
+        answers = (kept.read() if resume else None) or _listen(subject, table, roots, pools, snrs_db, seed)
+        kept.write(*answers)
         parameters[subject.name] = emotion_parameters(subject.model(subject.encoders[0]))
-        if recognised:
-            recognition[subject.name] = recognised
+        told[subject.name], counts = answers
+        if counts:
+            recognition[subject.name] = _recognition(counts, snrs_db)
     options = {"resamples": resamples, "seed": seed}
     rows = [
         {**row, "parameters": parameters[name]}
@@ -104,7 +114,7 @@ def noise_curve(
     found = {"against": against, "rows": rows, "recognition": recognition, **options}
     found["pools"] = {pool.name: {"types": pool.types, "files": pool.files} for pool in pools}
     if out is not None:
-        _write(Path(out), found, told)
+        _write(Path(out), found)
     return found
 
 
@@ -132,30 +142,70 @@ class _Denoised(Subject):
 
 def _listen(
     subject: Subject, table: pd.DataFrame, roots: Roots, pools: Sequence[Pool], snrs_db: Sequence[float], seed: int
-) -> tuple[dict[tuple, pd.DataFrame], dict[str, float]]:
-    """Predictions by (pool, ratio), and how well the known noise was recognised by segment."""
+) -> tuple[dict[tuple, pd.DataFrame], dict[str, np.ndarray]]:
+    """Predictions by (pool, ratio), and by condition the confusions of known noise by segment."""
     from serzoo import pipeline
 
     parts = subject.parts(table)
     if not parts:
         raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
     told: dict[tuple, list[pd.DataFrame]] = {}
-    counts: dict[Any, np.ndarray] = {}
+    counts: dict[str, np.ndarray] = {}
     for model, rows in parts:
         rows = rows.reset_index(drop=True)
         held = pipeline.Clips(rows, roots)
         for pool, snr_db in [(None, np.inf), *((pool, snr_db) for pool in pools for snr_db in snrs_db)]:
             clips = held if pool is None else Mixed(held, rows, pool, snr_db, seed)
-            name = CLEAN if pool is None else f"{pool.name} {snr_db:g} dB"
-            answers = pipeline.predict(model, clips)
             key = (None, None) if pool is None else (pool.name, snr_db)
+            name = _condition(*key)
+            answers = pipeline.predict(model, clips)
             told.setdefault(key, []).append(_predictions(model, rows, answers["emotion"], name))
             if "noise" in model.heads and (pool is None or pool.name == KNOWN):
                 kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
                 found = _segments(model, held, kinds, answers["noise"])
-                counts[key[1]] = counts.get(key[1], 0) + found
-    tables = {key: pd.concat(parts, ignore_index=True) for key, parts in told.items()}
-    return tables, _recognition(counts, snrs_db) if counts else {}
+                counts[name] = counts.get(name, 0) + found
+    return {key: pd.concat(parts, ignore_index=True) for key, parts in told.items()}, counts
+
+
+def _condition(pool: str | None, snr_db: float | None) -> str:
+    return CLEAN if pool is None else f"{pool} {snr_db:g} dB"
+
+
+class _Kept:
+    """The answers of one model in the folder of the curve: a table, and beside it what they were made from."""
+
+    def __init__(self, folder: str | os.PathLike | None, subject: Subject, heard: Mapping[str, Any]):
+        weights = hashlib.sha256()
+        for source in subject.encoders:
+            for values in subject.model(source).get_weights():
+                weights.update(values.tobytes())
+        self._made_from = json_ready({"model": subject.name, "weights": weights.hexdigest(), **heard})
+        self._ratios = heard["snrs_db"]
+        name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in subject.name)
+        self._table = None if folder is None else Path(folder) / f"{name}.csv.gz"
+
+    def write(self, told: Mapping[tuple, pd.DataFrame], counts: Mapping[str, np.ndarray]) -> None:
+        if self._table is not None:
+            self._table.parent.mkdir(parents=True, exist_ok=True)
+            predictions.write(self._table, pd.concat(told.values(), ignore_index=True))
+            written = {name: each.tolist() for name, each in counts.items()}
+            replace_file(self._about, to_json({"made_from": self._made_from, "noise_confusions": written}))
+
+    def read(self) -> tuple[dict[tuple, pd.DataFrame], dict[str, np.ndarray]] | None:
+        """What was written, or None if nothing was or it was made from something else."""
+        if self._table is None or not self._about.is_file():
+            return None
+        about = json.loads(self._about.read_text(encoding="utf-8"))
+        if about["made_from"] != self._made_from:
+            return None
+        parts = dict(iter(predictions.read(self._table).groupby("condition", sort=False)))
+        keys = {_condition(pool, ratio): (pool, ratio) for pool in (KNOWN, OTHER) for ratio in self._ratios}
+        told = {keys.get(name, (None, None)): part.reset_index(drop=True) for name, part in parts.items()}
+        return told, {name: np.array(each) for name, each in about["noise_confusions"].items()}
+
+    @property
+    def _about(self) -> Path:
+        return self._table.with_name(self._table.name.removesuffix(".csv.gz") + ".json")
 
 
 def _predictions(model: Any, rows: pd.DataFrame, answers: np.ndarray, condition: str) -> pd.DataFrame:
@@ -183,12 +233,13 @@ def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str], ans
     return counts
 
 
-def _recognition(counts: Mapping[Any, np.ndarray], snrs_db: Sequence[float]) -> dict[str, float]:
+def _recognition(counts: Mapping[str, np.ndarray], snrs_db: Sequence[float]) -> dict[str, float]:
     """UA by segment at each ratio, with the clips without noise beside it, and over the ratios up to 10 dB."""
+    both = {snr_db: counts[_condition(KNOWN, snr_db)] + counts[CLEAN] for snr_db in snrs_db}
     low = [snr_db for snr_db in snrs_db if snr_db <= RECOGNISED_DB]
-    found = {f"{snr_db:g} dB": float(metrics.ua(counts[snr_db] + counts[None])) for snr_db in snrs_db}
+    found = {f"{snr_db:g} dB": float(metrics.ua(each)) for snr_db, each in both.items()}
     if low:
-        total = sum(counts[snr_db] for snr_db in low) + len(low) * counts[None]
+        total = sum(both[snr_db] for snr_db in low)
         found[f"{min(low):g} to {max(low):g} dB"] = float(metrics.ua(total))
     return found
 
@@ -241,11 +292,7 @@ def _checked(snrs_db: Sequence[float]) -> list[float]:
     return [float(snr_db) for snr_db in snrs_db]
 
 
-def _write(folder: Path, found: Mapping[str, Any], told: Mapping[str, Mapping]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, (name, tables) in enumerate(told.items()):
-        file = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
-        predictions.write(folder / f"{number}-{file}.csv.gz", pd.concat(tables.values(), ignore_index=True))
+def _write(folder: Path, found: Mapping[str, Any]) -> None:
     replace_file(folder / "noise_curve.json", to_json(found))
     replace_file(folder / "noise_curve.csv", pd.DataFrame(map(_flat, found["rows"])).to_csv(index=False).encode())
     replace_file(folder / "noise_curve.md", noise_report.markdown_of(found).encode())

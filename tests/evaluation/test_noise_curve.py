@@ -30,6 +30,9 @@ class StandIn:
     def get_layer(self, name):
         return layers.SegmentClassifier(4, SEGMENT, 160, name=name)
 
+    def get_weights(self):
+        return [np.array([self._threshold])]
+
     def predict_on_batch(self, inputs):
         self.heard += [row[:n] for row, n in zip(inputs["waveform"], inputs["num_samples"], strict=True)]
         loud = np.array([np.mean(row[:n] ** 2) for row, n in zip(*list(inputs.values())[:2], strict=True)])
@@ -99,8 +102,8 @@ def test_the_curve(measure, roots, table, tmp_path):
     assert keys == [(name, *key) for name in "ab" for key in of_one]
     rows = dict(zip(keys, found["rows"], strict=True))
     # every figure again from the written predictions, by hand
-    for number, name in enumerate("ab"):
-        told = predictions.read(tmp_path / "out" / f"{number}-{name}.csv.gz")
+    for name in "ab":
+        told = predictions.read(tmp_path / "out" / f"{name}.csv.gz")
         assert len(told) == 8 * 5
         uas = {}
         for condition, part in told.groupby("condition"):
@@ -149,6 +152,17 @@ def test_differences_from_several_models(measure, tmp_path):
             assert line[f"minus_{other}_ci_low"] == pytest.approx(told["ci_low"], nan_ok=True)
     text = (tmp_path / "out" / "noise_curve.md").read_text()
     assert text.count("minus a:") == text.count("minus c:") == 1
+
+
+def test_resume_judges_what_is_missing_or_changed(measure, roots, tmp_path):
+    options = {"out": tmp_path / "out", "other_noise": roots["other"], "resume": True}
+    measure({"a": StandIn(0.01), "b": StandIn(0.03)}, **options)
+    models = {"a": StandIn(0.01), "b": StandIn(0.02), "c": StandIn(0.05)}
+    found = measure(models, **options)
+    assert not models["a"].heard and models["b"].heard and models["c"].heard
+    anew = measure(models, other_noise=roots["other"])
+    assert found == anew
+    assert measure(models, **options, seed=1) and models["a"].heard  # other noise
 
 
 def test_the_noise_of_a_clip(table, roots):
