@@ -154,16 +154,18 @@ def _listen(
     for model, rows in parts:
         rows = rows.reset_index(drop=True)
         held = pipeline.Clips(rows, roots)
-        for pool, snr_db in [(None, np.inf), *((pool, snr_db) for pool in pools for snr_db in snrs_db)]:
-            clips = held if pool is None else Mixed(held, rows, pool, snr_db, seed)
-            key = (None, None) if pool is None else (pool.name, snr_db)
-            name = _condition(*key)
-            answers = pipeline.predict(model, clips)
-            told.setdefault(key, []).append(_predictions(model, rows, answers["emotion"], name))
-            if "noise" in model.heads and (pool is None or pool.name == KNOWN):
-                kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
-                found = _segments(model, held, kinds, answers["noise"])
-                counts[name] = counts.get(name, 0) + found
+        for pool in (None, *pools):
+            keys = [(None, None)] if pool is None else [(pool.name, snr_db) for snr_db in snrs_db]
+            answers = pipeline.predict(model, held if pool is None else Mixed(held, rows, pool, snrs_db, seed))
+            kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
+            truth = (
+                _segments(model, held, kinds) if "noise" in model.heads and (pool is None or pool.name == KNOWN) else []
+            )
+            for i, key in enumerate(keys):
+                name = _condition(*key)
+                told.setdefault(key, []).append(_predictions(model, rows, answers["emotion"][i :: len(keys)], name))
+                if truth:
+                    counts[name] = counts.get(name, 0) + _confusion(truth, answers["noise"][i :: len(keys)])
     return {key: pd.concat(parts, ignore_index=True) for key, parts in told.items()}, counts
 
 
@@ -214,22 +216,31 @@ def _predictions(model: Any, rows: pd.DataFrame, answers: np.ndarray, condition:
     return predictions.from_table(rows, answers, list(model.classes), **fixed)
 
 
-def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str], answers: np.ndarray) -> np.ndarray:
-    """Confusion of noise by segment, ``(classes, classes)``; types that the model does not know are left out."""
+def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str]) -> list[np.ndarray | None]:
+    """Class of the noise of each segment, by clip; None for noise of a type that the model does not know."""
     from serzoo import layers
     from serzoo.models.classifier import padded
 
-    classes = list(model.heads["noise"])
-    size = model.get_layer("noise").segment_samples
-    counts = np.zeros((len(classes), len(classes)), int)
+    classes, size = list(model.heads["noise"]), model.get_layer("noise").segment_samples
+    found = []
     for i, kind in enumerate(kinds):
         if kind not in classes:
+            found.append(None)
             continue
         clean = padded([clips[i]])
         mixed = np.array([classes.index(kind)], "int32")
         told = layers.segment_noise_classes(clean["waveform"], clean["num_samples"], mixed, len(classes), size)
-        valid = int((answers[i].sum(axis=-1) > 0.5).sum())
-        np.add.at(counts, (np.asarray(told)[0][:valid], answers[i][:valid].argmax(axis=-1)), 1)
+        found.append(np.asarray(told)[0])
+    return found
+
+
+def _confusion(truth: Sequence[np.ndarray | None], answers: np.ndarray) -> np.ndarray:
+    """Confusion of noise by segment, ``(classes, classes)``."""
+    counts = np.zeros((answers.shape[-1],) * 2, int)
+    for classes, told in zip(truth, answers, strict=True):
+        if classes is not None:
+            valid = int((told.sum(axis=-1) > 0.5).sum())
+            np.add.at(counts, (classes[:valid], told[:valid].argmax(axis=-1)), 1)
     return counts
 
 

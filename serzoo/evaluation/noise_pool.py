@@ -1,6 +1,7 @@
 """Noise that tests: recordings by type, which no judged model heard in training, mixed into the same clips for all."""
 
 import os
+import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -49,29 +50,44 @@ class Pool:
 
 
 class Mixed:
-    """Clips of a table with noise of a pool, for :func:`serzoo.pipeline.predict`.
+    """Clips of a table with noise of a pool, each at one ratio after the other, for :func:`serzoo.pipeline.predict`.
 
     Args:
         clips: waveforms at 16 kHz.
         table: their rows.
         pool: the noise.
-        snr_db: ratio over the active samples in dB.
+        snrs_db: ratios over the active samples in dB.
         seed: of the draws.
     """
 
-    def __init__(self, clips: Sequence[np.ndarray], table: pd.DataFrame, pool: Pool, snr_db: float, seed: int = 0):
+    def __init__(
+        self, clips: Sequence[np.ndarray], table: pd.DataFrame, pool: Pool, snrs_db: Sequence[float], seed: int = 0
+    ):
         from serzoo.layers import MixAtSNR
 
         self._clips, self._rows, self._pool = clips, list(table.itertuples()), pool
-        self._snr_db, self._seed, self._mix = np.array([snr_db], "float32"), seed, MixAtSNR()
+        self._gains = 10.0 ** (-np.asarray(snrs_db, "float32") / 20)
+        self._seed, self._mix = seed, MixAtSNR()
+        self._lock, self._last = threading.Lock(), (-1, None, None)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) * len(self._gains)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        clip, (_, noise) = self._clips[index], self._pool.draw(self._rows[index], self._seed)
+        row, ratio = divmod(int(index), len(self._gains))
+        with self._lock:  # the threads that read ahead ask for one clip at all ratios
+            if self._last[0] != row:
+                self._last = (row, *self._clip_and_noise(row))
+            _, clip, noise = self._last
+        return clip + self._gains[ratio] * noise
+
+    def _clip_and_noise(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """A clip, and its noise at 0 dB."""
+        clip, (_, noise) = self._clips[row], self._pool.draw(self._rows[row], self._seed)
         lengths = (np.array([len(each)], "int32") for each in (clip, noise))
-        return np.asarray(self._mix(clip[None], next(lengths), noise[None], next(lengths), self._snr_db))[0]
+        level = np.zeros(1, "float32")
+        mixed = self._mix(clip[None], next(lengths), noise[None], next(lengths), level)
+        return clip, np.asarray(mixed)[0] - clip
 
 
 def known_pool(roots: Roots) -> Pool:

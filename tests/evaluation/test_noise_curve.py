@@ -171,7 +171,9 @@ def test_the_noise_of_a_clip(table, roots):
     clips = [RNG.normal(size=6400).astype("float32") for _ in range(8)]
     drawn = [pool.draw(row, 3) for row in table.itertuples()]
     assert {kind for kind, _ in drawn} == {"hiss", "hum"}
-    loud, soft = (Mixed(clips, table, pool, snr_db, 3) for snr_db in (-5.0, 20.0))
+    mixed = Mixed(clips, table, pool, [-5.0, 20.0], 3)
+    assert len(mixed) == 16
+    loud, soft = ([mixed[2 * i + which] for i in range(8)] for which in (0, 1))
     for i, (clip, (_, noise)) in enumerate(zip(clips, drawn, strict=True)):
         added = loud[i] - clip
         np.testing.assert_allclose(added, 10 ** (25 / 20) * (soft[i] - clip), rtol=1e-2, atol=1e-4)
@@ -179,7 +181,7 @@ def test_the_noise_of_a_clip(table, roots):
         assert np.corrcoef(added, raw)[0, 1] == pytest.approx(1.0, abs=1e-5)
     # a clip meets its noise wherever it stands in the table
     turned = table.iloc[::-1]
-    np.testing.assert_array_equal(Mixed(clips[::-1], turned, pool, -5.0, 3)[0], loud[7])
+    np.testing.assert_array_equal(Mixed(clips[::-1], turned, pool, [-5.0], 3)[0], loud[7])
 
 
 def test_truth_of_segments(roots, table):
@@ -187,7 +189,8 @@ def test_truth_of_segments(roots, table):
     clips = [np.concatenate([RNG.normal(size=3200), np.zeros(3200)]).astype("float32")] * 3
     answers = np.zeros((3, 2, 4), "float32")
     answers[:, :, 1] = 1.0  # always a hum
-    counts = curve._segments(StandIn(0.0), clips, ["hum", "clean", "elsewhere"], answers)
+    truth = curve._segments(StandIn(0.0), clips, ["hum", "clean", "elsewhere"])
+    counts = curve._confusion(truth, answers)
     assert counts.tolist() == [[0, 0, 0, 0], [0, 1, 0, 0], [0, 2, 0, 0], [0, 1, 0, 0]]
 
 
