@@ -9,7 +9,7 @@ from scipy import stats
 
 from serzoo import registry
 from serzoo.training import trials
-from tests.readme import updated
+from tests.pages import updated
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "helped.md"
 LOG = registry.configs_folder() / "reported" / "trials.csv"

@@ -1,14 +1,14 @@
 """The README's tables, from the committed configs and predictions; ``python -m tests.readme`` writes them."""
 
 import re
-from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 
 from serzoo import config, registry
 from serzoo.evaluation import compare_table
 from serzoo.training.recipe import recipe
-from tests import leaderboard
+from tests import leaderboard, noise_page
+from tests.pages import updated
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 CONTROL, MULTI_TASK = "cnn_ablstm", "cnn_ablstm_mtl"
@@ -18,7 +18,7 @@ ENDS = ("", "_low", "_high")
 
 def tables() -> dict[str, str]:
     """Each table by the name of its markers."""
-    return {"figures": figures(), "gain": gain(), "adaptation": adaptation()}
+    return {"figures": figures(), "gain": gain(), "noise": noise_page.overview(), "adaptation": adaptation()}
 
 
 def figures() -> str:
@@ -82,16 +82,5 @@ def gain() -> str:
     return compare_table(files).strip()
 
 
-def updated(text: str, written: Mapping[str, str] | None = None) -> str:
-    """A page with its tables replaced; by default the README with its own."""
-    for name, table in (tables() if written is None else written).items():
-        pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end of {name} -->)"
-        found = re.findall(pattern, text, re.DOTALL)
-        if len(found) != 1:
-            raise ValueError(f"The page must have the markers of {name} once. Received: {len(found)}.")
-        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text, flags=re.DOTALL)
-    return text
-
-
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(updated(README.read_text(encoding="utf-8"), tables()), encoding="utf-8")

@@ -64,7 +64,7 @@ def png_of(found: Mapping[str, Any]) -> bytes:
     from matplotlib.figure import Figure
 
     pools, curves = list(found["pools"]), _curves(found["rows"])
-    figure = Figure(figsize=(6.0 * len(pools), 4.4), dpi=120, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(6.0 * len(pools), 4.8), dpi=120, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(pools), squeeze=False, sharey=True)[0]
     for panel, pool in zip(panels, pools, strict=True):
@@ -82,7 +82,8 @@ def png_of(found: Mapping[str, Any]) -> bytes:
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("UA in %, dashed: chance", color=_SOFT_INK)
-    panels[0].legend(fontsize=8, frameon=False)
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, fontsize=8, frameon=False, loc="outside lower center", ncols=3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
