@@ -17,7 +17,17 @@ from pathlib import Path
 
 from tests.benchmarks.measure import ONE_THREAD, Figure, run
 
-NAMES = ("log_mel", "training_step", "inference", "decoding", "feeding", "memory", "start_up", "accelerator")
+NAMES = (
+    "log_mel",
+    "training_step",
+    "adversarial",
+    "inference",
+    "decoding",
+    "feeding",
+    "memory",
+    "start_up",
+    "accelerator",
+)
 PACKAGES = ("tensorflow", "keras", "torch", "librosa", "numpy", "soundfile")
 BEGIN, END = "<!-- begin of the figures -->\n", "<!-- end of the figures -->\n"
 
