@@ -7,7 +7,7 @@ The encoder to a latent, the decoder that reconstructs the features, the discrim
 prior, and the three supervised heads are the paper's, and that clips without emotion labels train the rest. Its sizes
 and schedule are not at hand. What we chose, and why:
 
-- one latent of 64 features every 40 ms, not one a clip: so clips of any length are encoded and drawn again;
+- one latent of 64 features every four frames, not one a clip: so clips of any length are encoded and drawn again;
 - the encoder is the convolutions and the BLSTM of the rest of the zoo, the decoder a convolution over five latents;
 - the prior is the standard normal distribution; its discriminator trains in the same step as the encoder, through a
   gradient reversal whose strength grows over the run;

@@ -85,7 +85,7 @@ def attention(model: Classifier, clip: np.ndarray) -> np.ndarray:
         clip: waveform ``(samples,)`` at 16 kHz.
 
     Returns:
-        Float32 of shape ``(steps,)`` with sum 1; a step lasts four hops of the front end, 40 ms.
+        Float32 of shape ``(steps,)`` with sum 1; a step lasts four hops of the front end.
 
     Example:
         >>> import serzoo
