@@ -20,6 +20,8 @@ from serzoo.corpora.corpus import COLUMNS, EMOTIONS, CorpusInfo, Scan
 from serzoo.corpora.cross import PATTERN as CROSS_PATTERN
 from serzoo.corpora.cross import cross
 from serzoo.corpora.fetch import fetch
+from serzoo.corpora.fingerprint import LABELS as FINGERPRINT_LABELS
+from serzoo.corpora.fingerprint import fingerprints
 from serzoo.corpora.folds import Fold, all_speakers
 from serzoo.corpora.named_protocols import protocol, protocol_names
 from serzoo.corpora.noise import (
@@ -41,6 +43,7 @@ __all__ = [
     "CROSS_PATTERN",
     "OWN_PATTERN",
     "EMOTIONS",
+    "FINGERPRINT_LABELS",
     "NOISE_COLUMNS",
     "CorpusInfo",
     "Fold",
@@ -51,6 +54,7 @@ __all__ = [
     "babble",
     "check",
     "fetch",
+    "fingerprints",
     "cross",
     "folder",
     "folders",

@@ -24,7 +24,6 @@ from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables
 from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
 from serzoo.evaluation.summary import compare, summarize
 from serzoo.files import json_ready, replace_file, to_json
-from serzoo.training.provenance import fingerprints
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0, -5.0)
 MEAN = "mean"
@@ -95,7 +94,7 @@ def noise_curve(
             check_unheard(subject.name, subject.model(source).card, pools)
 
     told, recognition, parameters = {}, {}, {}
-    heard = {"corpora": fingerprints(table, roots), "pools": [[pool.types, pool.files] for pool in pools]}
+    heard = {"corpora": readers.fingerprints(table, roots), "pools": [[pool.types, pool.files] for pool in pools]}
     heard |= {"snrs_db": snrs_db, "seed": seed}
     for subject in subjects:
         kept = _Kept(out, subject, heard)

@@ -89,7 +89,7 @@ def pretrain(
         "pretraining": configs.to_dict(config.pretraining),
         "protocol": protocol,
         "seeds": [seed],
-        "corpora": provenance.fingerprints(table, roots, []),
+        "corpora": corpora.fingerprints(table, roots, []),
         "overrides": dict(overrides or {}),
     }
     try:

@@ -1,39 +1,12 @@
-"""What a run was made of: the sound, the versions and the commit."""
+"""What a run was made with: versions and commit, and what its licences allow."""
 
-import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from serzoo import __version__
-
-LABELS = ("emotion", "gender", "speaker")
-
-
-def fingerprints(table: pd.DataFrame, roots: Mapping[str, str | Path], labels: Iterable[str] = LABELS) -> dict:
-    """Number of rows of each corpus, and a hash over file names, sizes and labels.
-
-    Args:
-        table: rows, as from :func:`serzoo.corpora.read_many`.
-        roots: folder of each corpus.
-        labels: columns to count in.
-
-    Returns:
-        ``{"rows": ..., "sha256": ...}`` by corpus.
-    """
-    return {corpus: _fingerprint(rows, roots[corpus], list(labels)) for corpus, rows in table.groupby("corpus")}
-
-
-def _fingerprint(rows: pd.DataFrame, root: str | Path, labels: list[str]) -> dict:
-    digest = hashlib.sha256()
-    for row in rows.sort_values(["file", "start"]).itertuples():
-        digest.update(f"{row.file}|{(Path(root) / row.file).stat().st_size}|{row.start}|{row.end}".encode())
-        digest.update(f"|{'|'.join(str(getattr(row, label)) for label in labels)}\n".encode())
-    return {"rows": len(rows), "sha256": digest.hexdigest()}
 
 
 def allows_commercial_use(licences: Iterable[str]) -> bool:

@@ -20,7 +20,6 @@ from serzoo.errors import RunError, SerzooError
 from serzoo.evaluation import leaks, predictions, summarize
 from serzoo.files import replace_file, to_json
 from serzoo.rooms import read as read_rooms
-from serzoo.training import provenance
 from serzoo.training.calibrate import temperature_of
 from serzoo.training.checks import check_labels, check_noise, check_rooms
 from serzoo.training.curves import curves_png
@@ -130,18 +129,16 @@ def train(
         "epochs": epochs,
         "seeds": seeds,
         "init": str(init) if init else None,
-        "corpora": provenance.fingerprints(table, roots),
+        "corpora": corpora.fingerprints(table, roots),
         "overrides": dict(overrides or {}),
     }
     if others:
         # of a stream without labels, such as a target, nothing is read but who speaks
-        read = {stream: provenance.LABELS if stream in LABELS else ["speaker"] for stream in others}
-        about["streams"] = {
-            stream: provenance.fingerprints(rows, roots, read[stream]) for stream, rows in others.items()
-        }
+        read = {stream: corpora.FINGERPRINT_LABELS if stream in LABELS else ["speaker"] for stream in others}
+        about["streams"] = {stream: corpora.fingerprints(rows, roots, read[stream]) for stream, rows in others.items()}
     if adaptation:
         about["adaptation"] = adaptation
-    about["noise"] = sounds and provenance.fingerprints(sounds.table, noise, ["noise"])
+    about["noise"] = sounds and corpora.fingerprints(sounds.table, noise, ["noise"])
     about["rooms"] = measured and {room: leaks.digest(response) for room, response in measured.items()}
     shared = Shared(config, table, others, sounds, measured, roots, about, verbose)
     try:

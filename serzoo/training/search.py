@@ -26,8 +26,8 @@ from serzoo.errors import DivergedError, RunError, SerzooError
 from serzoo.evaluation import leaks
 from serzoo.files import replace_file, to_json
 from serzoo.rooms import read as read_rooms
-from serzoo.training import provenance, trials
 from serzoo.training import space as spaces
+from serzoo.training import trials
 from serzoo.training.checks import check_labels, check_noise, check_rooms
 from serzoo.training.fit import STATE
 from serzoo.training.fold import Shared, chosen, distinct, fit_fold
@@ -117,8 +117,8 @@ def search(
         "space": space,
         "optuna": optuna,
         "keep": keep,
-        "corpora": provenance.fingerprints(table, roots),
-        "noise": sounds and provenance.fingerprints(sounds.table, noise, ["noise"]),
+        "corpora": corpora.fingerprints(table, roots),
+        "noise": sounds and corpora.fingerprints(sounds.table, noise, ["noise"]),
         "rooms": measured and {room: leaks.digest(response) for room, response in measured.items()},
         "overrides": overrides,
     }

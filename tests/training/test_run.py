@@ -351,7 +351,7 @@ def test_fingerprint_sees_labels_and_sizes(tmp_path):
     row["corpus"] = "toy"
 
     def of(**changes):
-        return provenance.fingerprints(pd.DataFrame([row | changes]), {"toy": tmp_path})["toy"]["sha256"]
+        return corpora.fingerprints(pd.DataFrame([row | changes]), {"toy": tmp_path})["toy"]["sha256"]
 
     first = of()
     assert first == of() and len({first, of(emotion="fear"), of(speaker="2"), of(gender=None), of(start=1.0)}) == 5
