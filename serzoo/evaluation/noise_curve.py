@@ -94,12 +94,15 @@ def noise_curve(
             check_unheard(subject.name, subject.model(source).card, pools)
 
     told, recognition, parameters = {}, {}, {}
-    heard = {"corpora": readers.fingerprints(table, roots), "pools": [[pool.types, pool.files] for pool in pools]}
+    heard = {"corpora": readers.fingerprints(table, roots), "pools": {pool.name: pool.digests() for pool in pools}}
     heard |= {"snrs_db": snrs_db, "seed": seed}
     for subject in subjects:
-        kept = _Kept(out, subject, heard)
-        answers = (kept.read() if resume else None) or _listen(subject, table, roots, pools, snrs_db, seed)
-        kept.write(*answers)
+        kept = None if out is None else _Kept(Path(out), subject, heard)
+        answers = kept.read() if kept and resume else None
+        if answers is None:
+            answers = _listen(subject, table, roots, pools, snrs_db, seed)
+            if kept:
+                kept.write(*answers)
         parameters[subject.name] = emotion_parameters(subject.model(subject.encoders[0]))
         told[subject.name], counts = answers
         if counts:
@@ -156,10 +159,10 @@ def _listen(
         for pool in (None, *pools):
             keys = [(None, None)] if pool is None else [(pool.name, snr_db) for snr_db in snrs_db]
             answers = pipeline.predict(model, held if pool is None else Mixed(held, rows, pool, snrs_db, seed))
-            kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
-            truth = (
-                _segments(model, held, kinds) if "noise" in model.heads and (pool is None or pool.name == KNOWN) else []
-            )
+            truth = []
+            if "noise" in model.heads and (pool is None or pool.name == KNOWN):
+                kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
+                truth = _segments(model, held, kinds)
             for i, key in enumerate(keys):
                 name = _condition(*key)
                 told.setdefault(key, []).append(_predictions(model, rows, answers["emotion"][i :: len(keys)], name))
@@ -175,7 +178,7 @@ def _condition(pool: str | None, snr_db: float | None) -> str:
 class _Kept:
     """The answers of one model in the folder of the curve: a table, and beside it what they were made from."""
 
-    def __init__(self, folder: str | os.PathLike | None, subject: Subject, heard: Mapping[str, Any]):
+    def __init__(self, folder: Path, subject: Subject, heard: Mapping[str, Any]):
         weights = hashlib.sha256()
         for source in subject.encoders:
             for values in subject.model(source).get_weights():
@@ -183,30 +186,27 @@ class _Kept:
         self._made_from = json_ready({"model": subject.name, "weights": weights.hexdigest(), **heard})
         self._ratios = heard["snrs_db"]
         name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in subject.name)
-        self._table = None if folder is None else Path(folder) / f"{name}.csv.gz"
+        self._table, self._about = folder / f"{name}.csv.gz", folder / f"{name}.made_from.json"
 
     def write(self, told: Mapping[tuple, pd.DataFrame], counts: Mapping[str, np.ndarray]) -> None:
-        if self._table is not None:
-            self._table.parent.mkdir(parents=True, exist_ok=True)
-            predictions.write(self._table, pd.concat(told.values(), ignore_index=True))
-            written = {name: each.tolist() for name, each in counts.items()}
-            replace_file(self._about, to_json({"made_from": self._made_from, "noise_confusions": written}))
+        self._table.parent.mkdir(parents=True, exist_ok=True)
+        predictions.write(self._table, pd.concat(told.values(), ignore_index=True))
+        written = {name: each.tolist() for name, each in counts.items()}
+        replace_file(self._about, to_json({"made_from": self._made_from, "noise_confusions": written}))
 
     def read(self) -> tuple[dict[tuple, pd.DataFrame], dict[str, np.ndarray]] | None:
         """What was written, or None if nothing was or it was made from something else."""
-        if self._table is None or not self._about.is_file():
+        if not self._about.is_file():
             return None
         about = json.loads(self._about.read_text(encoding="utf-8"))
         if about["made_from"] != self._made_from:
             return None
-        parts = dict(iter(predictions.read(self._table).groupby("condition", sort=False)))
         keys = {_condition(pool, ratio): (pool, ratio) for pool in (KNOWN, OTHER) for ratio in self._ratios}
-        told = {keys.get(name, (None, None)): part.reset_index(drop=True) for name, part in parts.items()}
+        told = {
+            keys.get(condition, (None, None)): part.reset_index(drop=True)
+            for condition, part in predictions.read(self._table).groupby("condition", sort=False)
+        }
         return told, {name: np.array(each) for name, each in about["noise_confusions"].items()}
-
-    @property
-    def _about(self) -> Path:
-        return self._table.with_name(self._table.name.removesuffix(".csv.gz") + ".json")
 
 
 def _predictions(model: Any, rows: pd.DataFrame, answers: np.ndarray, condition: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from serzoo import corpora as readers
 from serzoo import noises
 from serzoo.errors import CorpusError
+from serzoo.evaluation.leaks import digest
 
 Roots = Mapping[str, str | os.PathLike]
 KNOWN, OTHER = "known types", "other types"
@@ -47,6 +48,10 @@ class Pool:
         choice = self.recordings[kind]
         recording = choice[rng.integers(len(choice))]
         return kind, np.roll(recording, -int(rng.integers(len(recording))))
+
+    def digests(self) -> dict[str, list[str]]:
+        """Name the recordings of each type by their samples, also those that have no file, such as babble."""
+        return {kind: [digest(recording) for recording in self.recordings[kind]] for kind in self.types}
 
 
 class Mixed:

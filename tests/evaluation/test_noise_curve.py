@@ -162,7 +162,13 @@ def test_resume_judges_what_is_missing_or_changed(measure, roots, tmp_path):
     assert not models["a"].heard and models["b"].heard and models["c"].heard
     anew = measure(models, other_noise=roots["other"])
     assert found == anew
+    models["a"].heard.clear()
     assert measure(models, **options, seed=1) and models["a"].heard  # other noise
+    models["a"].heard.clear()
+    path = next(roots["other"]["folder:mine"].rglob("*.wav"))
+    sound, rate = soundfile.read(path)
+    soundfile.write(path, -sound, rate)  # the same name, another sound
+    assert measure(models, **options, seed=1) and models["a"].heard
 
 
 def test_the_noise_of_a_clip(table, roots):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gradients import gradient
 from keras import ops
 
 from serzoo.layers import Standardize
@@ -71,23 +72,6 @@ def test_the_gradient_of_a_constant_is_finite():
     x = np.ones((1, 5, 2, 3), "float32")
     n = ops.convert_to_tensor(np.array([5], "int32"))
     assert np.isfinite(gradient(lambda x: ops.sum(ops.square(layer(x, n))), x)).all()
-
-
-def gradient(f, x):
-    """Differentiate on either backend."""
-    import keras
-
-    x = ops.convert_to_tensor(x)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return np.asarray(jax.grad(f)(x))
-    import tensorflow as tf
-
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = f(x)
-    return tape.gradient(y, x).numpy()
 
 
 def test_errors():
