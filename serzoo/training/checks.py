@@ -1,14 +1,30 @@
 """What is asked of the data before the first step, so that no training ends in a task that could not be learnt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import keras
 import pandas as pd
 
+from serzoo import zoo
 from serzoo.errors import RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.streams import LABELS, MAIN
 
 NOISE = "noise"
+
+
+def check_model(config, classes: Sequence[str]) -> None:
+    """Check that the model can be built, with heads that somebody can judge.
+
+    Args:
+        config: the model's config.
+        classes: those of emotion.
+
+    Raises:
+        ConfigError: if it cannot.
+    """
+    zoo.build(config, zoo.heads_of(config, classes))
+    keras.backend.clear_session()
 
 
 def check_noise(config, sounds) -> None:

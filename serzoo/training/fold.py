@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import pandas as pd
 
-from serzoo import corpora, noises, pipeline, scales, zoo
+from serzoo import corpora, pipeline, scales, zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError
 from serzoo.evaluation import LEAK_STAMP, predictions
@@ -20,6 +19,7 @@ from serzoo.training import fit as fitting
 from serzoo.training import provenance
 from serzoo.training.calibrate import calibrate
 from serzoo.training.folder import save_weights
+from serzoo.training.material import Material
 from serzoo.training.streams import TARGET, label_classes, labels_of, with_streams
 
 
@@ -52,12 +52,8 @@ class Shared(NamedTuple):
     """What all folds of a run have in common."""
 
     config: Any
-    table: pd.DataFrame
-    others: Mapping[str, pd.DataFrame]  # the streams beside the main one
-    sounds: noises.Noises | None
-    rooms: Mapping[str, np.ndarray] | None
-    roots: Mapping[str, str | Path]
-    about: Mapping
+    material: Material
+    about: Mapping  # as run.json tells it
     verbose: str | int
 
 
@@ -86,7 +82,7 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
     Raises:
         RunError: as of :func:`serzoo.training.fit.fit`.
     """
-    config, table, others, sounds, rooms, roots, about, verbose = shared
+    config, (table, others, sounds, rooms, roots, *_), about, verbose = shared
     rows_train, rows_validation, _ = fold.split(table)
     rows_train = with_streams(rows_train, others, fold, transductive=about.get("adaptation") == TRANSDUCTIVE)
     noise = {"noise": sounds.classes} if sounds else {}
@@ -126,7 +122,7 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
 
 def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, folder: Path) -> None:
     """Train one network, predict its test speakers, and write ``folder``; ``also`` goes into its card, written last."""
-    config, table, others, sounds, rooms, roots, about, _ = shared
+    config, (table, others, sounds, rooms, roots, *_), about, _ = shared
     started = time.monotonic()
     model, heads, rows_train, log = fit_fold(shared, fold, seed, folder, source)
     _, rows_validation, rows_test = fold.split(table)

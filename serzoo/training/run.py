@@ -15,20 +15,20 @@ from statistics import median
 import pandas as pd
 
 from serzoo import config as configs
-from serzoo import corpora, noises, zoo
+from serzoo import corpora, zoo
 from serzoo.errors import RunError, SerzooError
-from serzoo.evaluation import leaks, predictions, summarize
+from serzoo.evaluation import predictions, summarize
 from serzoo.files import replace_file, to_json
-from serzoo.rooms import read as read_rooms
 from serzoo.training.calibrate import temperature_of
-from serzoo.training.checks import check_labels, check_noise, check_rooms
+from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
 from serzoo.training.curves import curves_png
 from serzoo.training.fold import Shared, chosen, distinct, train_fold
 from serzoo.training.folder import open_run, sweep
 from serzoo.training.guard import guard
 from serzoo.training.init import heard_by, sources_of
+from serzoo.training.material import gather
 from serzoo.training.recipe import differences, recipe
-from serzoo.training.streams import LABELS, joined_roots, streams_of, trained_on
+from serzoo.training.streams import trained_on
 from serzoo.training.target import adaptation_of
 
 ALL = "all"
@@ -105,22 +105,17 @@ def train(
     elif epochs_from is not None:
         raise RunError("epochs_from is for protocol 'all' only: a protocol chooses its epochs by itself.")
     rules = corpora.protocol(judged_by)
-    table = corpora.read_many(corpora_roots, partial=partial)
-    others = streams_of(streams or {}, config, partial=partial)
-    skipped = {reason: count for each in (table, *others.values()) for reason, count in each.attrs["skipped"].items()}
-    table, dropped = rules.apply(table)
+    material = gather(config, rules, corpora_roots, streams=streams, noise=noise, rooms=rooms, partial=partial)
+    table, others = material.table, material.others
     all_folds = [rules.everyone(table)] if protocol == ALL else rules.folds(table)
     now = chosen(all_folds, folds)
     sources = sources_of(init, all_folds, seeds, allow_speaker_leak) if init else {}
-    sounds = noises.read(noise) if noise else None
-    check_noise(config, sounds)
-    measured = read_rooms(rooms) if rooms else None
-    check_rooms(config, measured)
+    check_noise(config, material.sounds)
+    check_rooms(config, material.rooms)
     source = trained_on(table, all_folds)
-    zoo.heads_of(config, rules.classes)  # a head that nobody could judge is refused
+    check_model(config, rules.classes)
     check_labels(config, source, others)
     adaptation = adaptation_of(config, rules, all_folds, source, others, transductive)
-    roots = corpora.folders(joined_roots(corpora_roots, *(streams or {}).values()))
 
     about = {
         "model": config.name,
@@ -129,22 +124,16 @@ def train(
         "epochs": epochs,
         "seeds": seeds,
         "init": str(init) if init else None,
-        "corpora": corpora.fingerprints(table, roots),
         "overrides": dict(overrides or {}),
+        **material.fingerprints,
     }
-    if others:
-        # of a stream without labels, such as a target, nothing is read but who speaks
-        read = {stream: corpora.FINGERPRINT_LABELS if stream in LABELS else ["speaker"] for stream in others}
-        about["streams"] = {stream: corpora.fingerprints(rows, roots, read[stream]) for stream, rows in others.items()}
     if adaptation:
         about["adaptation"] = adaptation
-    about["noise"] = sounds and corpora.fingerprints(sounds.table, noise, ["noise"])
-    about["rooms"] = measured and {room: leaks.digest(response) for room, response in measured.items()}
-    shared = Shared(config, table, others, sounds, measured, roots, about, verbose)
+    shared = Shared(config, material, about, verbose)
     try:
-        open_run(out, config, about, skipped | dropped, resume)
+        open_run(out, config, about, material.skipped, resume)
         temperature = temperature_of(epochs_from) if protocol == ALL else None
-        shared_by = guard(out, [table, *others.values()], roots, all_folds, allow_speaker_leak)
+        shared_by = guard(out, [table, *others.values()], material.roots, all_folds, allow_speaker_leak)
         for seed in seeds:
             for fold in now:
                 folder = out / f"seed{seed}-{fold.name}"

@@ -20,21 +20,19 @@ import keras
 import pandas as pd
 
 from serzoo import config as configs
-from serzoo import corpora, noises
+from serzoo import corpora
 from serzoo.corpora import Fold
 from serzoo.errors import DivergedError, RunError, SerzooError
-from serzoo.evaluation import leaks
 from serzoo.files import replace_file, to_json
-from serzoo.rooms import read as read_rooms
 from serzoo.training import space as spaces
 from serzoo.training import trials
-from serzoo.training.checks import check_labels, check_noise, check_rooms
+from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
 from serzoo.training.fit import STATE
 from serzoo.training.fold import Shared, chosen, distinct, fit_fold
 from serzoo.training.folder import open_run, sweep
 from serzoo.training.guard import guard
+from serzoo.training.material import Material, gather
 from serzoo.training.recipe import settings_of
-from serzoo.training.streams import streams_of
 
 TRIAL, TRIALS = "trial.json", "trials.csv"
 
@@ -99,17 +97,15 @@ def search(
     recipes = spaces.recipes(space, base, num_trials, singly=optuna)  # what is wrong is said before the first training
     if not 0 < keep <= 1 or (optuna and keep < 1):
         raise RunError(f"keep must be above 0 and 1 at most, and 1 with optuna. Received: {keep}.")
-    streams_of({}, base)  # none are here: a model that needs some is refused
-
     rules = corpora.protocol(protocol)
-    table, dropped = rules.apply(corpora.read_many(corpora_roots, partial=partial))
-    all_folds = rules.folds(table)
+    material = gather(base, rules, corpora_roots, noise=noise, rooms=rooms, partial=partial)
+    all_folds = rules.folds(material.table)
     now = list(itertools.product(distinct(seeds), chosen(all_folds, folds)))
-    roots, sounds = corpora.folders(corpora_roots), noises.read(noise) if noise else None
-    measured = read_rooms(rooms) if rooms else None
-    check_labels(base, table, {})
+    check_labels(base, material.table, {})
     for recipe in recipes:
-        _heard_beside(configs.override(base, recipe), sounds, measured)
+        config = configs.override(base, recipe)
+        check_model(config, rules.classes)
+        _heard_by(config, material)
     about = {
         "model": base.name,
         "protocol": protocol,
@@ -117,17 +113,15 @@ def search(
         "space": space,
         "optuna": optuna,
         "keep": keep,
-        "corpora": corpora.fingerprints(table, roots),
-        "noise": sounds and corpora.fingerprints(sounds.table, noise, ["noise"]),
-        "rooms": measured and {room: leaks.digest(response) for room, response in measured.items()},
         "overrides": overrides,
+        **material.fingerprints,
     }
     how = "; ".join([f"serzoo search {out.name}", *(f"noise {each}" for each in noise or ()), *["rooms"] * bool(rooms)])
-    shared = Shared(base, table, {}, sounds, measured, roots, about, verbose)
+    shared = Shared(base, material, about, verbose)
     try:
-        open_run(out, base, about, dropped, resume)
+        open_run(out, base, about, material.skipped, resume)
         tried = _Tried(out, shared, how)
-        guard(out, [tried.heard([fold for _, fold in now])], roots, [fold for _, fold in now], False)
+        guard(out, [tried.heard([fold for _, fold in now])], material.roots, [fold for _, fold in now], False)
         if optuna:
             for number in range(num_trials + 1):
                 before = tried.recipes()
@@ -161,7 +155,7 @@ class _Tried:
 
     def heard(self, folds: Iterable[Fold]) -> pd.DataFrame:
         """Rows of those who train or validate in one of the folds."""
-        table = self._shared.table
+        table = self._shared.material.table
         speakers = {who for fold in folds for who in (*fold.train, *fold.validation)}
         return table[[pair in speakers for pair in zip(table["corpus"], table["speaker"], strict=True)]]
 
@@ -177,11 +171,9 @@ class _Tried:
             print(f"{base.name}: {text}: seed {seed}, {fold.name}", file=sys.stderr, flush=True)
         sweep(folder)
         config = configs.override(base, recipe)
-        sounds, rooms = _heard_beside(config, self._shared.sounds, self._shared.rooms)
+        material = _heard_by(config, self._shared.material)._replace(table=self.heard([fold]))
         epochs = config.training.epochs
-        shared = self._shared._replace(
-            config=config, table=self.heard([fold]), sounds=sounds, rooms=rooms, about={**about, "epochs": epochs}
-        )
+        shared = self._shared._replace(config=config, material=material, about={**about, "epochs": epochs})
         try:
             uas = [row["val_ua"] for row in fit_fold(shared, fold, seed, folder).log]
         except DivergedError:
@@ -214,11 +206,13 @@ class _Tried:
         return sorted(found, key=lambda each: (each["number"], int(each["row"]["seed"]), int(each["row"]["fold"])))
 
 
-def _heard_beside(config, sounds, rooms) -> tuple:
-    """The noise and the rooms that a recipe has a use for."""
+def _heard_by(config, material: Material) -> Material:
+    """The material without the noise and the rooms that a recipe has no use for."""
     augmentation = config.augmentation
-    sounds = sounds if augmentation.noise_probability or augmentation.noise_alone_probability else None
-    rooms = rooms if augmentation.room_probability else None
-    check_noise(config, sounds)
-    check_rooms(config, rooms)
-    return sounds, rooms
+    mixed = augmentation.noise_probability or augmentation.noise_alone_probability
+    material = material._replace(
+        sounds=material.sounds if mixed else None, rooms=material.rooms if augmentation.room_probability else None
+    )
+    check_noise(config, material.sounds)
+    check_rooms(config, material.rooms)
+    return material
