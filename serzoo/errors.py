@@ -92,3 +92,18 @@ def unknown_name(kind: str, name: str, allowed: Iterable[str], see: str | None =
         parts.append(f"Did you mean {' or '.join(map(repr, nearest))}?")
     parts.append(f"See {see}." if see else f"Allowed: {', '.join(allowed) or 'none'}.")
     return UnknownNameError(" ".join(parts))
+
+
+def join(items: Iterable[object], limit: int = 10) -> str:
+    """List things in a message, at most ``limit`` of them.
+
+    Args:
+        items: the things; a pair, such as a corpus and a speaker, stands as its words.
+        limit: how many are named.
+
+    Example:
+        >>> join([("emodb", "03"), ("emodb", "08"), ("emodb", "09")], limit=2)
+        'emodb 03, emodb 08 and 1 more'
+    """
+    words = [" ".join(item) if isinstance(item, tuple) else str(item) for item in items]
+    return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

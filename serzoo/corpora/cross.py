@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from serzoo.corpora.corpus import EMOTIONS, CorpusInfo
-from serzoo.corpora.folds import Assign, Speaker, join
+from serzoo.corpora.folds import Assign, Speaker
 from serzoo.corpora.protocols import Protocol
-from serzoo.errors import CorpusError, UnknownNameError, unknown_name
+from serzoo.errors import CorpusError, UnknownNameError, join, unknown_name
 
 PATTERN = "cross-SOURCE-to-TARGET"
 NAME = re.compile(r"(?:(?P<groups>[0-9]+)fold-)?cross-(?P<sources>[^@]+?)-to-(?P<targets>[^@]+?)(?:@(?P<classes>.+))?")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serzoo.corpora.forms import person
-from serzoo.errors import CorpusError, SpeakerLeakError
+from serzoo.errors import CorpusError, SpeakerLeakError, join
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,9 +275,3 @@ def side_by_side(assigns: Mapping[str, Assign]) -> Assign:
         return joined
 
     return assign
-
-
-def join(items: Iterable[object], limit: int = 10) -> str:
-    """List things in an error message, a (corpus, speaker) pair as two words, at most ``limit`` of them."""
-    words = [" ".join(item) if isinstance(item, tuple) else str(item) for item in items]
-    return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")

@@ -12,9 +12,9 @@ import re
 
 from serzoo.corpora.corpus import EMOTIONS
 from serzoo.corpora.cross import parse_classes
-from serzoo.corpora.folds import in_groups, join, leave_one_speaker_out
+from serzoo.corpora.folds import in_groups, leave_one_speaker_out
 from serzoo.corpora.protocols import Protocol
-from serzoo.errors import CorpusError, UnknownNameError, unknown_name
+from serzoo.errors import CorpusError, UnknownNameError, join, unknown_name
 
 PATTERN = "loso-CORPUS@CLASS,CLASS"
 _NAME = re.compile(r"(?P<how>loso|[0-9]+fold)-(?P<corpora>[^@]+)@(?P<classes>.+)")

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, guard, join
+from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, guard
 from serzoo.corpora.forms import in_one_form
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 
 if TYPE_CHECKING:
     import pandas as pd

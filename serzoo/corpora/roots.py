@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serzoo.corpora.corpus import CorpusInfo, Scan
 from serzoo.corpora.readers import module_of, names
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 
 # A folder never "looks like" these: one has no layout, the other has that of emodb.
 _WITHOUT_A_LOOK = {"table", "emodb_first2s"}
@@ -64,8 +64,7 @@ def refuse_incomplete(official: CorpusInfo, root: str | PathLike, rows: list[dic
     if not wrong:
         return
     missing = sorted(set(official.speakers) - {row.get("speaker") for row in rows})
-    without = f"; no file of speaker {', '.join(missing[:6])}" if missing else ""
-    without += f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+    without = f"; no file of speaker {join(missing, 6)}" if missing else ""
     raise CorpusError(
         f"The folder {str(root)!r} is not a whole copy of {official.name}: expected {sum(wanted.values())} files, "
         f"found {len(rows)} ({', '.join(wrong)}{without}). See serzoo check {official.name}, or read what is there "

@@ -18,7 +18,7 @@ from typing import Any
 
 from serzoo.corpora import table_files
 from serzoo.corpora.corpus import COLUMNS, EMOTIONS, CorpusInfo, Scan
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 
 ROOT_MAY_BE_FILE = True
 
@@ -109,7 +109,7 @@ def scan(
             missing.append(row["file"])
     if unknown:
         raise CorpusError(
-            f"Unknown emotions in {where}: {', '.join(sorted(unknown)[:10])}. Known: {', '.join(EMOTIONS)} and their "
+            f"Unknown emotions in {where}: {join(sorted(unknown))}. Known: {', '.join(EMOTIONS)} and their "
             "usual forms. Name the others with emotions={label: emotion or None}."
         )
     if missing and not rows:

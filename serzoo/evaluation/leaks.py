@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import pandas as pd
 
 from serzoo import registry
 from serzoo.corpora.forms import person
-from serzoo.errors import CorpusError, SpeakerLeakError
+from serzoo.errors import CorpusError, SpeakerLeakError, join
 from serzoo.files import replace_file
 
 LEAK_STAMP = "speakers shared: not comparable"
@@ -210,9 +210,3 @@ def refuse(what: str, shared: Sequence[str], allowed: bool, how: str) -> None:
 
 def _shipped(corpus: str) -> Path:
     return registry.configs_folder() / "recordings" / f"{corpus.replace(':', '-')}.csv.gz"
-
-
-def join(items: Iterable[str], limit: int = 30) -> str:
-    """List names in a sentence, at most ``limit`` of them."""
-    items = list(items)
-    return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")

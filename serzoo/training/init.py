@@ -5,7 +5,7 @@ from pathlib import Path
 
 from serzoo import zoo
 from serzoo.corpora import Fold
-from serzoo.errors import SpeakerLeakError
+from serzoo.errors import SpeakerLeakError, join
 
 
 def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -33,9 +33,7 @@ def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: 
                 loaded[place] = zoo.load(place)
             source = sources[seed, fold.name] = loaded[place]
             if (shared := heard_by(source, fold)) and not allowed:
-                raise SpeakerLeakError(
-                    f"{place} was trained on test speakers of {fold.name}: {', '.join(shared[:10])}."
-                )
+                raise SpeakerLeakError(f"{place} was trained on test speakers of {fold.name}: {join(shared)}.")
     return sources
 
 

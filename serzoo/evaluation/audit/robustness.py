@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from serzoo import corpora as readers
-from serzoo.corpora.folds import join
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 from serzoo.evaluation.audit.conditions import CLEAN, SNRS_DB, Changed, Condition, conditions, noise_draws
 from serzoo.evaluation.audit.figures import percent, sign_of
 from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample
