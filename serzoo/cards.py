@@ -137,8 +137,8 @@ def _weights(config: "Config", tag: str) -> list[str]:
             lines.append(
                 f"  fold      {entry.fold}: its test speakers were not heard" + " with labels" * bool(entry.adaptation)
             )
-        if entry.adaptation:
-            lines.append(f"  target    {entry.adaptation}")
+        if "target" in config.streams:
+            lines.append(f"  target    {entry.adaptation or 'none, trained on the source alone'}")
         if tag:
             lines += [f"  speakers  {corpus}: {', '.join(who)}" for corpus, who in entry.corpora.items()]
             lines += [f"  sha256    {entry.sha256}"]
