@@ -1,11 +1,17 @@
-"""Measured rooms for training and for tests: impulse responses, each a sound file."""
+"""Measured rooms for training and for tests: impulse responses, each a sound file.
 
+A ``manifest.csv`` beside them, with the columns ``file`` and ``licence``, says how each may be used.
+"""
+
+import csv
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from serzoo import audio
+from serzoo.corpora import OWN_LICENCE
 from serzoo.errors import CorpusError
 
 
@@ -34,6 +40,20 @@ def read(root: str | os.PathLike) -> dict[str, np.ndarray]:
         if not rooms[path.stem].any():
             raise CorpusError(f"The room {path} is silent: its impulse response holds nothing but zeros.")
     return rooms
+
+
+def licences(root: str | os.PathLike) -> set[str]:
+    """Licences of measured rooms, as SPDX writes them; ``"as its owner says"`` for a room without one.
+
+    Args:
+        root: the folder.
+    """
+    manifest, told = Path(root) / "manifest.csv", {}
+    if manifest.is_file():
+        with manifest.open(encoding="utf-8", newline="") as file:
+            told = {row.get("file"): row.get("licence") or "" for row in csv.DictReader(file)}
+    files = [path.relative_to(root).as_posix() for path in audio.find(root)]
+    return {"-".join(told.get(file, "").split()) or OWN_LICENCE for file in files}
 
 
 class Responses:

@@ -52,6 +52,14 @@ def test_rooms_are_named_by_their_files_and_come_at_one_rate(tmp_path):
     np.testing.assert_allclose(found["church"], MEASURED["church"])
 
 
+def test_a_manifest_tells_the_licences(tmp_path):
+    write(tmp_path / "hall.wav", MEASURED["church"])
+    assert rooms.licences(tmp_path) == {"as its owner says"}
+    write(tmp_path / "small" / "church.wav", MEASURED["church"])
+    (tmp_path / "manifest.csv").write_text("room,file,licence\nHall,hall.wav,CC BY-SA 3.0\nAttic,attic.wav,CC0 1.0\n")
+    assert rooms.licences(tmp_path) == {"CC-BY-SA-3.0", "as its owner says"}
+
+
 def test_folders_that_hold_no_room(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match="must hold impulse responses as sound files. Received"):
@@ -163,4 +171,5 @@ def test_no_room_of_training_is_one_of_a_test(tmp_path):
 def test_the_measured_rooms_that_developers_have(shared_data):
     found = rooms.read(shared_data / "RIR")
     assert len(found) == 4 and all(np.isfinite(response).all() for response in found.values())
+    assert rooms.licences(shared_data / "RIR") == {"CC-BY-SA-3.0", "CC-BY-3.0", "CC0-1.0"}
     assert sorted(found) == ["large_church", "medium_chamber", "medium_hall", "seminar_room_clap"]

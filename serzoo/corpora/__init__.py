@@ -16,7 +16,7 @@ Example:
 """
 
 from serzoo.corpora.check import Report, check
-from serzoo.corpora.corpus import COLUMNS, EMOTIONS, CorpusInfo, Scan
+from serzoo.corpora.corpus import COLUMNS, EMOTIONS, OWN_LICENCE, CorpusInfo, Scan
 from serzoo.corpora.cross import PATTERN as CROSS_PATTERN
 from serzoo.corpora.cross import cross
 from serzoo.corpora.fetch import fetch
@@ -43,6 +43,7 @@ __all__ = [
     "CROSS_PATTERN",
     "OWN_PATTERN",
     "EMOTIONS",
+    "OWN_LICENCE",
     "FINGERPRINT_LABELS",
     "NOISE_COLUMNS",
     "CorpusInfo",

@@ -26,6 +26,7 @@ EMOTIONS = (
     "surprise",
 )
 COLUMNS = ("corpus", "file", "start", "end", "emotion", "gender", "speaker", "session", "text")
+OWN_LICENCE = "as its owner says"  # of what nobody wrote one down for
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from serzoo.corpora import table_files
-from serzoo.corpora.corpus import COLUMNS, EMOTIONS, CorpusInfo, Scan
+from serzoo.corpora.corpus import COLUMNS, EMOTIONS, OWN_LICENCE, CorpusInfo, Scan
 from serzoo.errors import CorpusError, join
 
 ROOT_MAY_BE_FILE = True
@@ -46,7 +46,7 @@ INFO = CorpusInfo(
     title="a table of your own: CSV, Parquet, EmoBox JSONL or an audformat database",
     reference="none",
     url="none",
-    licence="as its owner says",
+    licence=OWN_LICENCE,
     layout="a .csv, .tsv, .parquet or .jsonl file with the columns file and emotion, or a folder with db.yaml",
     emotions={},
     speakers={},

@@ -1,7 +1,7 @@
 """One fold of a run: train a network, choose by its validation speakers, and judge it by its test speakers."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,11 +122,12 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
 
 def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, folder: Path) -> None:
     """Train one network, predict its test speakers, and write ``folder``; ``also`` goes into its card, written last."""
-    config, (table, others, sounds, rooms, roots, *_), about, _ = shared
+    config, material, about, _ = shared
+    table, others, sounds, rooms, roots, *_ = material
     started = time.monotonic()
     model, heads, rows_train, log = fit_fold(shared, fold, seed, folder, source)
     _, rows_validation, rows_test = fold.split(table)
-    card = _card(rows_train, fold, source, sounds) | {
+    card = _card(rows_train, fold, source, material.licences) | {
         "heads": heads,
         "protocol": about["protocol"],
         "fold": fold.index,
@@ -169,11 +170,10 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
     keras.backend.clear_session()
 
 
-def _card(rows_train, fold, source, sounds) -> dict:
+def _card(rows_train, fold, source, also: Iterable[str]) -> dict:
     """Licence and speakers of the weights; they inherit those of the weights that they started from."""
     heard = {*zip(rows_train["corpus"], rows_train["speaker"], strict=True), *fold.validation}
-    licences = {corpora.info(corpus).licence for corpus, _ in heard}
-    licences |= set(sounds.table["licence"].dropna()) if sounds else set()
+    licences = {corpora.info(corpus).licence for corpus, _ in heard} | set(also)
     speakers: dict[str, set[str]] = {}
     if source is not None:
         licences |= {licence for licence in (source.licence or "").split(" AND ") if licence}

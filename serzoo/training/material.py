@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from serzoo import corpora, noises
+from serzoo import rooms as measured
 from serzoo.corpora import Protocol
 from serzoo.evaluation import leaks
-from serzoo.rooms import read as read_rooms
 from serzoo.training.streams import LABELS, joined_roots, streams_of
 
 
@@ -22,6 +22,7 @@ class Material(NamedTuple):
     sounds: noises.Noises | None
     rooms: Mapping[str, np.ndarray] | None
     roots: Mapping[str, Path]  # folder of each corpus of speech
+    licences: frozenset[str]  # of noise and rooms; those of the corpora are official
     skipped: Mapping[str, int]  # rows that were left out, by reason
     fingerprints: Mapping[str, Any]  # whether two runs heard the same: entries of run.json
 
@@ -53,11 +54,13 @@ def gather(
     table, dropped = rules.apply(table)
     roots = corpora.folders(joined_roots(corpora_roots, *(streams or {}).values()))
     sounds = noises.read(noise) if noise else None
-    measured = read_rooms(rooms) if rooms else None
+    responses = measured.read(rooms) if rooms else None
+    licences = set(sounds.table["licence"].fillna(corpora.OWN_LICENCE)) if sounds else set()
+    licences |= measured.licences(rooms) if rooms else set()
     fingerprints = {
         "corpora": corpora.fingerprints(table, roots),
         "noise": sounds and corpora.fingerprints(sounds.table, noise, ["noise"]),
-        "rooms": measured and {room: leaks.digest(response) for room, response in measured.items()},
+        "rooms": responses and {room: leaks.digest(response) for room, response in responses.items()},
     }
     if others:
         # of a stream without labels, such as a target, nothing is read but who speaks
@@ -65,4 +68,4 @@ def gather(
         fingerprints["streams"] = {
             stream: corpora.fingerprints(rows, roots, read[stream]) for stream, rows in others.items()
         }
-    return Material(table, others, sounds, measured, roots, skipped | dropped, fingerprints)
+    return Material(table, others, sounds, responses, roots, frozenset(licences), skipped | dropped, fingerprints)

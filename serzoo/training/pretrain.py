@@ -131,7 +131,7 @@ def _pretrain_fold(config, table, roots, fold, classes, seed, folder: Path, verb
         )
     known = rows[rows["corpus"] != FOLDER]
     licences = {corpora.info(corpus).licence for corpus in set(known["corpus"])}
-    licences |= {"LicenseRef-unknown"} if len(known) < len(rows) else set()
+    licences |= {corpora.OWN_LICENCE} if len(known) < len(rows) else set()
     card = {
         "heads": heads,
         "pretrained": True,

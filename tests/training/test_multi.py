@@ -46,6 +46,7 @@ def roots(tmp_path_factory):
                     write(root / "emodb" / "wav" / f"{speaker}{text}{letter}a.wav", 2400)
     write(root / "noise" / "hiss" / "1.wav", 8000)
     write(root / "rooms" / "hall.wav", 2000)
+    (root / "rooms" / "manifest.csv").write_text("file,licence\nhall.wav,CC BY-SA 3.0\n")
     return root
 
 
@@ -79,6 +80,7 @@ def test_the_run_says_what_was_heard_and_how_to_repeat_it(run):
     assert about["dropped"]["the same utterance is kept in another form"] == 80
     card = json.loads((run / "seed0-fold3" / "card.json").read_text())
     assert card["rooms"] == ["hall"] and list(card["noise"]) == ["folder"] and card["temperature"] > 0
+    assert card["licence"] == "CC-BY-NC-SA-4.0 AND CC-BY-SA-3.0 AND CC0-1.0 AND as its owner says"
     words = _command(about)
     assert "--rooms ROOMS" in words and "--corpus emodb_first2s=ROOT" in words and "--noise folder=ROOT" in words
 

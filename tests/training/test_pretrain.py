@@ -129,7 +129,7 @@ def test_a_folder_of_sound_and_a_run_that_goes_on(emodb, tmp_path, no_fit):
         (emodb / "cut.wav").unlink()
         (emodb / "note.txt").unlink()
     card = json.loads((run / "seed0-all" / "card.json").read_text())
-    assert card["corpora"] == {} and card["licence"] == "LicenseRef-unknown" and not card["commercial"]
+    assert card["corpora"] == {} and card["licence"] == "as its owner says" and not card["commercial"]
     about = json.loads((run / "run.json").read_text())
     assert about["corpora"]["folder"]["rows"] == 36
     assert about["dropped"] == {"sound files that cannot be heard for 0.1 s": 1}

@@ -23,5 +23,5 @@ def test_commercial_use_needs_a_public_licence_of_every_corpus(names, allowed):
 
 def test_other_licences():
     assert allows_commercial_use(["CC-BY-4.0", "CC-BY-SA-3.0"])
-    assert not allows_commercial_use(["LicenseRef-unknown"])
+    assert not allows_commercial_use(["CC0-1.0", corpora.OWN_LICENCE])
     assert not allows_commercial_use(["CC-BY-NC-4.0"])
