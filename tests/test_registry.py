@@ -112,7 +112,7 @@ def test_cards_of_shipped_models(name):
         assert "none ship with this version" in card and "ships without weights" in card
     if "target" in loaded.streams:
         assert "a second, unlabelled corpus (--target)" in card and "streams: {emotion: 0.5, target: 0.5}" in card
-        assert card.count("\n  target    ") == len(loaded.weights)
+        assert card.count("  target    ") == len(loaded.weights)
     for entry in loaded.weights:
         assert entry.sha256 in cards.model_card(f"{name}.{entry.tag}")
     with pytest.raises(UnknownNameError, match="Unknown weights of"):
