@@ -13,8 +13,8 @@ target clips without are the paper's. What we chose, and why:
 - the domains are the streams ``emotion``, the source corpus, and ``target``, whose labels are never read; half of each
   batch comes from either;
 - the gradient reversal grows from 0 to 1 over the run, after Ganin et al. (2016);
-- the cross-entropies of the domains weigh a tenth of that of the emotions: with the paper's plain sum the emotions are not
-  learnt.
+- the cross-entropies of the domains weigh a tenth of that of the emotions: with the paper's plain sum the emotions are
+  not learnt.
 """
 
 from collections.abc import Mapping, Sequence
