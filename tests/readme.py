@@ -5,7 +5,8 @@ from itertools import groupby
 from pathlib import Path
 
 from serzoo import config, registry
-from serzoo.evaluation import compare_table
+from serzoo.evaluation import compare, compare_table, summarize
+from serzoo.evaluation.predictions import read
 from serzoo.training.recipe import recipe
 from tests import leaderboard, noise_page
 from tests.pages import updated
@@ -13,6 +14,7 @@ from tests.pages import updated
 README = Path(__file__).resolve().parents[1] / "README.md"
 CONTROL, MULTI_TASK = "cnn_ablstm", "cnn_ablstm_mtl"
 PROTOCOL = "ravdess8-5fold"
+CROSS = re.compile("^([0-9]+fold-)?cross-")
 ENDS = ("", "_low", "_high")
 
 
@@ -22,10 +24,12 @@ def tables() -> dict[str, str]:
 
 
 def figures() -> str:
-    """The leaderboard, one table for each protocol."""
+    """The leaderboard, one table for each protocol; what was trained on one corpus for another stands below."""
     parts = []
     for protocol, rows in groupby(leaderboard.read(), key=lambda row: row["protocol"]):
         rows = list(rows)
+        if CROSS.match(protocol):
+            continue
         told = next(row for row in rows if row["tag"])
         head = f"`{protocol}`: {told['clips']} clips, {told['speakers']} speakers, {told['folds']} folds"
         lines = [
@@ -56,20 +60,31 @@ def _interval(row: dict[str, str], name: str, sign: str = "") -> str:
 
 def adaptation() -> str:
     """Of each model with an unlabelled target what adapting changed: paired with the same network without a target."""
-    parts = []
+    lines = [
+        "| from, to | model | source alone | adapted | minus source alone | |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
     for name in registry.names():
-        settings = config.load(name)
-        runs: dict[str, dict[str, Path]] = {}
-        for each in settings.reported if settings.streams else ():
-            base = re.sub("^[0-9]+fold-(?=cross-)", "", each.protocol)
-            if base.startswith("cross-"):
-                label = each.notes[0].partition(":")[0] if each.notes else "source only"
-                runs.setdefault(base, {})[label] = registry.configs_folder() / "reported" / each.file
-        for base, found in runs.items():
-            if len(found) > 1 and "source only" in found:
-                ordered = {label: found[label] for label in sorted(found, key=lambda label: label != "source only")}
-                parts.append(f"`{name}`, `{base}`:\n\n{compare_table(ordered).strip()}")
-    return "\n\n".join(parts) or "Not measured yet."
+        reported = [each for each in config.load(name).reported if CROSS.match(each.protocol)]
+        for way, found in groupby(sorted(reported, key=_way), key=_way):
+            tables = {each.tag: each for each in found}
+            source = tables.pop("source", None)
+            for each in tables.values() if source else ():
+                told, alone = (read(registry.configs_folder() / "reported" / which.file) for which in (each, source))
+                gain = compare(told, alone)["ua"]
+                cells = [_percent(summarize(alone)["ua"], "value"), _percent(summarize(told)["ua"], "value")]
+                cells += [_percent(gain, "difference", "+"), each.notes[0].partition(":")[0]]
+                lines.append(f"| {way.partition('@')[0]} | `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _way(reported) -> str:
+    return CROSS.sub("", reported.protocol)
+
+
+def _percent(entry, key: str, sign: str = "") -> str:
+    value, low, high = (f"{100 * entry[each]:{sign}.1f}" for each in (key, "ci_low", "ci_high"))
+    return f"{value} [{low}, {high}]"
 
 
 def gain() -> str:
