@@ -6,6 +6,7 @@ from pathlib import Path
 
 from serzoo import config, registry
 from serzoo.evaluation import compare, compare_table, summarize
+from serzoo.evaluation.audit.figures import percent
 from serzoo.evaluation.predictions import read
 from serzoo.training.recipe import recipe
 from tests import leaderboard, noise_page
@@ -68,12 +69,14 @@ def adaptation() -> str:
         reported = [each for each in config.load(name).reported if CROSS.match(each.protocol)]
         for way, found in groupby(sorted(reported, key=_way), key=_way):
             tables = {each.tag: each for each in found}
-            source = tables.pop("source", None)
-            for each in tables.values() if source else ():
-                told, alone = (read(registry.configs_folder() / "reported" / which.file) for which in (each, source))
+            if "source" not in tables:
+                continue
+            alone = _predictions(tables.pop("source"))
+            for each in tables.values():
+                told = _predictions(each)
                 gain = compare(told, alone)["ua"]
-                cells = [_percent(summarize(alone)["ua"], "value"), _percent(summarize(told)["ua"], "value")]
-                cells += [_percent(gain, "difference", "+"), each.notes[0].partition(":")[0]]
+                cells = [percent(summarize(table)["ua"]) for table in (alone, told)]
+                cells += [percent(gain | {"value": gain["difference"]}, "+"), each.notes[0].partition(":")[0]]
                 lines.append(f"| {way.partition('@')[0]} | `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -82,9 +85,8 @@ def _way(reported) -> str:
     return CROSS.sub("", reported.protocol)
 
 
-def _percent(entry, key: str, sign: str = "") -> str:
-    value, low, high = (f"{100 * entry[each]:{sign}.1f}" for each in (key, "ci_low", "ci_high"))
-    return f"{value} [{low}, {high}]"
+def _predictions(reported):
+    return read(registry.configs_folder() / "reported" / reported.file)
 
 
 def gain() -> str:

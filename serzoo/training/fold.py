@@ -170,10 +170,10 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
     keras.backend.clear_session()
 
 
-def _card(rows_train, fold, source, also: Iterable[str]) -> dict:
+def _card(rows_train, fold, source, other_licences: Iterable[str]) -> dict:
     """Licence and speakers of the weights; they inherit those of the weights that they started from."""
     heard = {*zip(rows_train["corpus"], rows_train["speaker"], strict=True), *fold.validation}
-    licences = {corpora.info(corpus).licence for corpus, _ in heard} | set(also)
+    licences = {corpora.info(corpus).licence for corpus, _ in heard}.union(other_licences)
     speakers: dict[str, set[str]] = {}
     if source is not None:
         licences |= {licence for licence in (source.licence or "").split(" AND ") if licence}
