@@ -19,6 +19,7 @@ _PUBLIC = {
     "SerzooError": "serzoo.errors:SerzooError",
     "audio": "serzoo.audio",
     "audit": "serzoo.evaluation.audit:audit",
+    "building": "serzoo.building",
     "config": "serzoo.config",
     "corpora": "serzoo.corpora",
     "errors": "serzoo.errors",

@@ -89,7 +89,7 @@ def _input_and_answer(config: "Config", tag: str) -> list[str]:
 
 
 def _limits(config: "Config", tag: str) -> list[str]:
-    """What is known to limit a model, from its config and from the corpora that its weights heard."""
+    """What is known to limit a model: what its config says, and what follows from it and from what its weights heard."""
     from serzoo import corpora
 
     limits = ["a score is no knowledge of what a person feels: use it for no decision about people"]
@@ -112,7 +112,7 @@ def _limits(config: "Config", tag: str) -> list[str]:
         limits.append("it needs pre-training (serzoo pretrain), and knows no speech beyond what that heard")
     if "gender" in config.heads:
         limits.append("gender is what the corpora write down, two values")
-    return limits
+    return [*limits, *config.limits]
 
 
 def _doi(config: "Config") -> list[str]:

@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from serzoo import audio, containers
-from serzoo.errors import SerzooError
+from serzoo.errors import SerzooError, first_line
 
 # (format, subtype) of libsndfile -> place of its decoder in `decode`
 _DECODERS = {("FLAC", "PCM_16"): 0, ("FLAC", "PCM_24"): 1, ("OGG", "VORBIS"): 2, ("MP3", "MPEG_LAYER_III"): 3}
@@ -153,7 +153,7 @@ def _loaded() -> tuple[Any, str | None]:
     try:
         return tf.load_op_library(os.fspath(library)), None
     except (tf.errors.OpError, OSError, RuntimeError) as error:
-        reason = "undefined symbols" if "undefined symbol" in str(error) else str(error).splitlines()[0].rstrip(".")
+        reason = "undefined symbols" if "undefined symbol" in str(error) else first_line(error)
     return None, (
         f"tensorflow-io {_version()} does not fit TensorFlow {tf.__version__} ({reason}); it loads beside 2.16 and "
         "2.17 alone. soundfile decodes instead: python -m pip uninstall tensorflow-io."

@@ -107,3 +107,17 @@ def join(items: Iterable[object], limit: int = 10) -> str:
     """
     words = [" ".join(item) if isinstance(item, tuple) else str(item) for item in items]
     return ", ".join(words[:limit]) + (f" and {len(words) - limit} more" if len(words) > limit else "")
+
+
+def first_line(error: Exception) -> str:
+    r"""First line of what a library says of an error, to stand inside a message; its class where it says nothing.
+
+    Args:
+        error: as it was caught.
+
+    Example:
+        >>> first_line(ValueError("\nshapes differ.\nSee ..."))
+        'shapes differ'
+    """
+    lines = (line.strip().rstrip(".") for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)

@@ -249,6 +249,7 @@ class Config(Section):
     name: Name
     summary: Text
     reference: Reference
+    limits: Texts = Field((), description="a list of texts, what is known to limit this model beside what limits all")
     frontend: Frontend
     model: dict[str, Any] = Field(description="a mapping of the builder's arguments")
     heads: dict[str, Head] = Field(description="a mapping of head names to loss_weight and label_smoothing")

@@ -9,14 +9,11 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from serzoo import config as configs
-from serzoo import registry, scales
-from serzoo.corpora.noise import esc10
-from serzoo.errors import ConfigError, MissingFileError, RunError, WeightsError, unknown_name
+from serzoo import registry
+from serzoo.building import build, heads_of, with_classes
+from serzoo.errors import MissingFileError, RunError, WeightsError, first_line, unknown_name
 from serzoo.models.classifier import Classifier
-from serzoo.noises import CLEAN, NOISE_ALONE
 
-GENDERS = ("female", "male")
-NOISE = (*sorted(esc10.CLASSES.values()), CLEAN, NOISE_ALONE)
 CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
 FINAL_WEIGHTS = "final.weights.h5"
 DEFAULT = "default"
@@ -69,126 +66,6 @@ def load(
     if model.card.get("commercial") is False:
         _warn_once(text, f"weights under {model.licence}, not for commercial use.", of=model.name)
     return model if classes is None else with_classes(model, classes)
-
-
-def build(
-    config, heads: Mapping[str, Sequence[str]], card: Mapping | None = None, seed: int | None = None
-) -> Classifier:
-    """Build a model with fresh weights from its config.
-
-    Args:
-        config: as from :func:`serzoo.config.load`.
-        heads: class names of each task.
-        card: provenance to travel in the model.
-        seed: seed of the weights, the masks and the dropout.
-
-    Returns:
-        A classifier.
-
-    Raises:
-        ConfigError: if the section ``model`` does not fit the builder.
-    """
-    import keras
-
-    if seed is not None:
-        keras.utils.set_random_seed(seed)
-    augmentation = config.augmentation
-    limits = ("num_time_masks", "max_time_frames", "num_mel_masks", "max_mels")
-    builder = registry.builder(config.name)
-    try:
-        model = builder(
-            heads={task: list(heads[task]) for task in heads},
-            frontend=config.frontend.model_dump(),
-            spec_augment={key: getattr(augmentation, key) for key in limits},
-            seed=seed,
-            name=config.name,
-            **config.model,
-        )
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{config.name}: model does not fit its builder: {_first_line(error)}") from error
-    if config.frontend.denoise and "denoise" not in {layer.name for layer in model.layers}:
-        raise ConfigError(f"{config.name} has no place for a denoiser. Received: {config.frontend.denoise!r}.")
-    model.card = {"model": config.name, **(card or {})}
-    return model
-
-
-def heads_of(config, classes: Sequence[str], noise: Sequence[str] = ()) -> dict[str, list[str]]:
-    """Class names of every head of a config.
-
-    Args:
-        config: as from :func:`serzoo.config.load`.
-        classes: those of the head ``"emotion"``.
-        noise: those of the head ``"noise"``; by default the types of ESC-10, clean speech and noise alone.
-
-    Raises:
-        ConfigError: if the config has another head.
-    """
-    if "speaker" in config.heads:
-        raise ConfigError(
-            f"{config.name}: a head 'speaker' would meet speakers that it never heard. Tell speakers apart in training "
-            "alone: objectives, with the label speaker, whose classes are the training speakers of the fold."
-        )
-    fixed = {"emotion": list(classes), "gender": list(GENDERS), "noise": list(noise or NOISE)}
-    with_scale = {task: scales.ends(head.scale) for task, head in config.heads.items() if head.scale}
-    known = fixed | {task: with_scale[task] for task in scales.DIMENSIONS if task in with_scale}
-    if unknown := [task for task in config.heads if task not in known or (task in fixed and task in with_scale)]:
-        raise ConfigError(
-            f"{config.name}: heads must be among {', '.join(fixed)}, or with a scale among "
-            f"{', '.join(scales.DIMENSIONS)}. Received: {', '.join(unknown)}."
-        )
-    return {task: known[task] for task in config.heads}
-
-
-def with_classes(model: Classifier, classes: Sequence[str]) -> Classifier:
-    """Put a new emotion head on a model.
-
-    Args:
-        model: a classifier whose layer ``"emotion"`` has an argument ``units``.
-        classes: names of the new classes.
-
-    Returns:
-        A classifier whose emotion head has fresh weights; all other layers, and their weights, are those of ``model``.
-
-    Raises:
-        WeightsError: if ``classes`` are not two or more different names.
-    """
-    classes = [classes] if isinstance(classes, str) else list(classes)
-    if len(classes) < 2 or len(set(classes)) != len(classes) or not all(isinstance(c, str) and c for c in classes):
-        raise WeightsError(f"classes must be two or more different names. Received: {classes}.")
-    old = model.get_layer("emotion")
-    # From the graph, not from a config: what was trained may differ from what the YAML says today.
-    head = type(old).from_config({**old.get_config(), "units": len(classes)})
-    reads = old.input if isinstance(old.input, list) else [old.input]
-    return Classifier(
-        inputs=model.input,
-        outputs={**model.output, "emotion": head(*reads)},
-        heads={**model.heads, "emotion": classes},
-        sample_rate_hz=model.sample_rate_hz,
-        card={**model.card, "tag": None},
-        name=model.name,
-    )
-
-
-def copy_weights(source: Classifier, target: Classifier) -> None:
-    """Give a model the weights of another one of the same architecture; heads whose classes differ stay as they are.
-
-    Args:
-        source: model to copy from.
-        target: model to copy to.
-
-    Raises:
-        WeightsError: if the trunks differ.
-    """
-    same = {layer.name: layer for layer in source.layers}
-    for layer in target.layers:
-        if layer.name in target.heads and source.heads.get(layer.name) != target.heads[layer.name]:
-            continue
-        try:
-            layer.set_weights(same[layer.name].get_weights())
-        except (KeyError, ValueError) as error:
-            raise WeightsError(
-                f"{target.name} cannot start from {source.name}: their layers {layer.name!r} differ."
-            ) from error
 
 
 def open_weights(settings, entry, denoise: str | None = None) -> Classifier:
@@ -247,7 +124,7 @@ def load_weights(model: Classifier, path: Path) -> None:
     except WeightsError:
         raise
     except _UNREADABLE as error:
-        raise WeightsError(f"{path} does not hold the weights of {model.name}: {_first_line(error)}") from error
+        raise WeightsError(f"{path} does not hold the weights of {model.name}: {first_line(error)}.") from error
 
 
 def _is_folder(source: str | os.PathLike) -> bool:
@@ -313,7 +190,7 @@ def _open_keras(path: Path) -> Classifier:
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except _UNREADABLE as error:
-        raise WeightsError(f"{path} is not a model that Keras can read: {_first_line(error)}") from error
+        raise WeightsError(f"{path} is not a model that Keras can read: {first_line(error)}.") from error
     if not isinstance(model, Classifier) or "emotion" not in model.heads:
         raise WeightsError(f"{path} must hold a serzoo classifier. Received: {type(model).__name__}.")
     return model
@@ -328,10 +205,6 @@ def _default_classes(settings) -> Sequence[str]:
 
 # What Keras, h5py and zipfile raise for files that are cut, changed or of another model. BadZipFile is an Exception.
 _UNREADABLE = (ValueError, TypeError, OSError, LookupError, AttributeError, RuntimeError, ImportError, BadZipFile)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 _warned: set[tuple[str, str]] = set()

@@ -15,7 +15,7 @@ FLOORS = (
     ("training",),  # judges each fold as evaluation does; evaluation never trains
     ("evaluation",),
     ("zoo",),
-    ("pipeline",),
+    ("building", "pipeline"),
     ("noises", "rooms"),
     ("models",),
     ("serving",),  # a client: it knows what a recording is, and no model

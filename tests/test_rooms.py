@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from serzoo import building, layers, noises, pipeline, rooms
 from serzoo import config as configs
-from serzoo import layers, noises, pipeline, rooms, zoo
 from serzoo.errors import CorpusError, MissingFileError, RunError
 from serzoo.evaluation.audit.robustness import _unknown_rooms
 from serzoo.plan import plan_epoch, plan_rooms
@@ -125,7 +125,7 @@ def test_the_network_hears_the_clip_in_its_room_and_then_the_noise(tmp_path):
     sounds = noises.read({"folder": tmp_path})
     off = {"augmentation.speed": [1.0, 1.0], "augmentation.gain_db": [0.0, 0.0], "augmentation.mixup_probability": 0.0}
     config = configs.load("cnn_ablstm_mtl", SETTINGS | off | {"model.conv_filters": [4] * 5, "model.lstm_units": 4})
-    model = zoo.build(config, {"emotion": ["anger", "sadness"], "gender": ["female", "male"]}, seed=0)
+    model = building.build(config, {"emotion": ["anger", "sadness"], "gender": ["female", "male"]}, seed=0)
     heard = keras.Model(model.input, {"waveform": model.input["waveform"], **model.output})
     wrapper = augmented(heard, config, 0, recorded_noise=True, in_rooms=True)
     inputs, _, _ = pipeline.ArrayFeed(CLIPS, TARGETS, config, seed=0, noise=sounds, rooms=MEASURED)[0]
@@ -140,7 +140,7 @@ def test_the_network_hears_the_clip_in_its_room_and_then_the_noise(tmp_path):
 
 
 def test_without_rooms_nothing_of_them_is_computed(config):
-    model = zoo.build(config, {"emotion": ["anger", "sadness"], "gender": ["female", "male"]}, seed=0)
+    model = building.build(config, {"emotion": ["anger", "sadness"], "gender": ["female", "male"]}, seed=0)
     kinds = {type(layer) for layer in augmented(model, config, 0).layers}
     assert layers.Reverberate not in kinds and layers.RandomSilence not in kinds
     quiet = configs.override(config, {"augmentation.silence_s": 0.3})

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from serzoo import building, scales
 from serzoo import config as configs
-from serzoo import scales, zoo
 from serzoo.errors import ConfigError, CorpusError
 
 
@@ -53,7 +53,7 @@ def test_values_of_a_model():
 def test_heads_of_a_config():
     def heads(**more):
         heads = {"emotion": {"loss_weight": 1.0}} | more
-        return zoo.heads_of(configs.load("cnn_ablstm", {"heads": heads}), ["anger", "fear"])
+        return building.heads_of(configs.load("cnn_ablstm", {"heads": heads}), ["anger", "fear"])
 
     assert heads(valence={"loss_weight": 0.5, "scale": [-1.0, 1.0]}) == {
         "emotion": ["anger", "fear"],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from serzoo import config, zoo
+from serzoo import building, config
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, with which the benchmarks compare")
 from tests.benchmarks.torch_network import TorchNetwork  # noqa: E402
@@ -14,7 +14,7 @@ def test_pytorch_gives_the_same_probabilities(standardize):
         "cnn_ablstm_mtl",
         {"model.conv_filters": [4, 5, 6, 7, 8], "model.lstm_units": 5, "frontend.standardize": standardize},
     )
-    model = zoo.build(settings, zoo.heads_of(settings, ["anger", "neutral", "sadness"]), seed=0)
+    model = building.build(settings, building.heads_of(settings, ["anger", "neutral", "sadness"]), seed=0)
     rng = np.random.default_rng(0)
     for weight in model.weights:  # moving statistics of a fresh model would hide an error
         if "moving" in weight.path:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import serzoo
-from serzoo import config, registry, zoo
+from serzoo import building, config, registry, zoo
 from serzoo.errors import ConfigError, MissingFileError, RunError, UnknownNameError, WeightsError
 
 CONFIGS = registry.configs_folder()
@@ -27,7 +27,7 @@ INPUTS = {
 def trained(name=NAME, card=None, seed=1):
     """A small model with weights of its own, and the config that it was made from."""
     settings = config.load(name, SMALL)
-    return zoo.build(settings, zoo.heads_of(settings, CLASSES), card, seed=seed), settings
+    return building.build(settings, building.heads_of(settings, CLASSES), card, seed=seed), settings
 
 
 def answer(model):
@@ -166,7 +166,7 @@ def test_config_that_does_not_fit_its_builder():
     for overrides in ({"model.conv_filters": [4, 4]}, {"model.lstm_units": "many"}):
         settings = config.load(NAME, overrides)
         with pytest.raises(ConfigError, match=f"{NAME}: model does not fit its builder"):
-            zoo.build(settings, zoo.heads_of(settings, CLASSES))
+            building.build(settings, building.heads_of(settings, CLASSES))
 
 
 # --- a new head -----------------------------------------------------------------------------------------------------
@@ -191,10 +191,10 @@ def test_new_classes_keep_the_trunk(shipped, tmp_path):
 def test_copied_weights(shipped):
     _, models = shipped
     other, _ = trained(seed=9)
-    zoo.copy_weights(models["toy"], other)
+    building.copy_weights(models["toy"], other)
     assert_same(models["toy"], other)
     with pytest.raises(WeightsError, match="cannot start from"):
-        zoo.copy_weights(models["toy"], zoo.build(config.load(NAME), models["toy"].heads))
+        building.copy_weights(models["toy"], building.build(config.load(NAME), models["toy"].heads))
 
 
 # --- weights that are not right -------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_files_that_are_not_the_weights_of_the_model(tmp_path):
     model.save_weights(path)
     whole = path.read_bytes()
     single, _ = trained("cnn_ablstm")
-    others = [single, zoo.build(config.load(NAME), model.heads)]
+    others = [single, building.build(config.load(NAME), model.heads)]
     for other in others:  # a task fewer in the model, other shapes
         with pytest.raises(WeightsError, match="must hold .* values"):
             zoo.load_weights(other, path)
@@ -304,4 +304,4 @@ def test_denoisers_that_are_refused(shipped, tmp_path, monkeypatch):
     settings, deaf = config.load(NAME, {"frontend.denoise": "wavelet_shrinkage"}), trained()[0]
     monkeypatch.setattr(registry, "builder", lambda name: lambda **_: deaf)
     with pytest.raises(ConfigError, match="has no place for a denoiser. Received: 'wavelet_shrinkage'"):
-        zoo.build(settings, zoo.heads_of(settings, CLASSES))
+        building.build(settings, building.heads_of(settings, CLASSES))

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serzoo.errors import CorpusError, MissingFileError
+from serzoo.errors import CorpusError, MissingFileError, first_line
 from serzoo.evaluation.prediction_table import (
     DECIMALS,
     OPTIONAL,
@@ -176,8 +176,7 @@ def read(path: str | os.PathLike) -> pd.DataFrame:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise CorpusError(f"{path} is cut or is no gzip file: {error}.") from error
     except (ValueError, pd.errors.EmptyDataError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise CorpusError(f"{path} must be a CSV file with a header line. Received: {reason}.") from error
+        raise CorpusError(f"{path} must be a CSV file with a header line. Received: {first_line(error)}.") from error
     return validate(table, source=str(path))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serzoo.errors import ExportError
+from serzoo.errors import ExportError, first_line
 from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
 from serzoo.export.exported import Exported, to_labels
 from serzoo.export.inference import OUTPUTS, call, inference_model
@@ -67,8 +67,7 @@ class OnnxExport(Exported):
         except ExportError:
             raise
         except Exception as error:  # the runtime's own classes have no common base but this one
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ExportError(f"{path} is cut or is no ONNX file that serzoo wrote: {reason}") from error
+            raise ExportError(f"{path} is cut or is no ONNX file that serzoo wrote: {first_line(error)}.") from error
 
     def predict_on_batch(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """As of :class:`Exported`."""

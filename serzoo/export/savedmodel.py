@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from serzoo.errors import AudioError, ExportError
+from serzoo.errors import AudioError, ExportError, first_line
 from serzoo.export import speech
 from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
 from serzoo.export.exported import Exported, to_labels
@@ -86,8 +86,7 @@ class SavedModelExport(Exported):
             super().__init__(path, to_labels(text, path))
             self.run("padded", **padded([np.zeros(self.sample_rate_hz, "float32")]))
         except (tf.errors.OpError, OSError, ValueError, KeyError, IndexError, AttributeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise ExportError(f"{path} is cut or is no SavedModel that serzoo wrote: {reason}") from error
+            raise ExportError(f"{path} is cut or is no SavedModel that serzoo wrote: {first_line(error)}.") from error
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Call one signature, as a server would.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import pandas as pd
 
-from serzoo import zoo
+from serzoo import building
 from serzoo.errors import RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.streams import LABELS, MAIN
@@ -23,7 +23,7 @@ def check_model(config, classes: Sequence[str]) -> None:
     Raises:
         ConfigError: if it cannot.
     """
-    zoo.build(config, zoo.heads_of(config, classes))
+    building.build(config, building.heads_of(config, classes))
     keras.backend.clear_session()
 
 

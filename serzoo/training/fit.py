@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from serzoo import metrics, pipeline, registry
-from serzoo.errors import DivergedError, RunError
+from serzoo.errors import DivergedError, RunError, first_line
 from serzoo.files import replace_file
 from serzoo.plan import num_steps, plan_epoch
 from serzoo.training.feeding import WatchedClips, plain_errors
@@ -171,7 +171,7 @@ class _EpochEnd(keras.callbacks.Callback):
                 self.rows = [_typed(row) for row in csv.DictReader(file)][:done]
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise RunError(
-                f"{path} and {LOG} are not the state of this training: {str(error).splitlines()[0]}. "
+                f"{path} and {LOG} are not the state of this training: {first_line(error)}. "
                 f"Delete {self._folder} to train this fold anew."
             ) from error
         return done

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import pandas as pd
 
-from serzoo import corpora, pipeline, scales, zoo
+from serzoo import building, corpora, pipeline, scales, zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError
 from serzoo.evaluation import LEAK_STAMP, predictions
@@ -86,16 +86,16 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
     rows_train, rows_validation, _ = fold.split(table)
     rows_train = with_streams(rows_train, others, fold, transductive=about.get("adaptation") == TRANSDUCTIVE)
     noise = {"noise": sounds.classes} if sounds else {}
-    heads = zoo.heads_of(config, corpora.protocol(about["classes_of"]).classes, **noise)
+    heads = building.heads_of(config, corpora.protocol(about["classes_of"]).classes, **noise)
     learnt = labels_of(rows_train)
     drawn = noise | ({AUGMENTATION: types} if (types := augmentation_types(config)) else {})
     labels = heads | drawn
     labels |= label_classes(learnt, config, known=labels)
     with fitting.precision(config.training.precision):
-        model = zoo.build(config, heads, seed=seed)
+        model = building.build(config, heads, seed=seed)
         clips = pipeline.Clips(rows_train, roots)
         if source is not None:
-            zoo.copy_weights(source, model)
+            building.copy_weights(source, model)
         elif config.frontend.standardize == "global":
             fitting.adapt(model, clips)
         validation = None
@@ -146,7 +146,7 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
     if rooms:
         card["rooms"] = list(rooms)
     # Whatever it was trained in, a model is judged as it ships: it computes in float32, with weights kept in float16.
-    final = zoo.build(config, heads, card)
+    final = building.build(config, heads, card)
     final.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
     save_weights(final, folder / zoo.FINAL_WEIGHTS)
     if len(rows_test):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from serzoo import zoo
 from serzoo.corpora import Fold
-from serzoo.errors import SpeakerLeakError, join
+from serzoo.errors import RunError, SpeakerLeakError, join
 
 
 def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -22,6 +22,7 @@ def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: 
         Classifiers by seed and name of the fold.
 
     Raises:
+        RunError: if the run has not finished one of the folds.
         SpeakerLeakError: if a fold would start from weights that have heard one of its test speakers.
     """
     loaded: dict[str, zoo.Classifier] = {}
@@ -46,4 +47,8 @@ def heard_by(source: zoo.Classifier, fold: Fold) -> list[str]:
 def _place(init: str, fold: Fold, seed: int) -> str:
     run = Path(init)
     own = [run / f"seed{seed}-{fold.name}", *sorted(run.glob(f"seed*-{fold.name}"))]
-    return str(next((place for place in own if (place / zoo.CARD).is_file()), init))
+    if done := [place for place in own if (place / zoo.CARD).is_file()]:
+        return str(done[0])
+    if any(place.is_dir() for place in own):
+        raise RunError(f"{init} has not finished {fold.name}: let it go on with --resume, then start from it.")
+    return init

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from serzoo import audio, corpora, pipeline, zoo
+from serzoo import audio, building, corpora, pipeline, zoo
 from serzoo import config as configs
 from serzoo.errors import AudioError, ConfigError, CorpusError, RunError, SerzooError
 from serzoo.files import replace_file, to_json
@@ -112,10 +112,10 @@ def _pretrain_fold(config, table, roots, fold, classes, seed, folder: Path, verb
     unheard = {*fold.validation, *fold.test}
     pairs = zip(table["corpus"], table["speaker"], strict=True)
     rows = table.loc[[pair not in unheard for pair in pairs]].reset_index(drop=True)
-    heads = zoo.heads_of(config, classes)
+    heads = building.heads_of(config, classes)
     masked = _masked(config)
     with fitting.precision(config.training.precision):
-        model = zoo.build(masked, heads, seed=seed)
+        model = building.build(masked, heads, seed=seed)
         clips = pipeline.Clips(rows, roots)
         if config.frontend.standardize == "global":
             fitting.adapt(model, clips)

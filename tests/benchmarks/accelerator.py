@@ -43,7 +43,7 @@ def main() -> None:
     """Print the seconds of the front end in each turn, then those of the step; nothing without a GPU."""
     import keras
 
-    from serzoo import config, zoo
+    from serzoo import building, config
     from serzoo.training.fit import _has_gpu, precision
     from serzoo.training.graph import augmented, compiled
 
@@ -51,7 +51,7 @@ def main() -> None:
         return
     settings, batch = config.load("cnn_ablstm_mtl"), noise_batch()
     with precision(settings.training.precision):
-        model = zoo.build(settings, zoo.heads_of(settings, ["anger", "neutral", "sadness"]), seed=0)
+        model = building.build(settings, building.heads_of(settings, ["anger", "neutral", "sadness"]), seed=0)
         trained = compiled(augmented(model, settings, 0), settings, settings.training.epochs, 36)
         # Its mean, so that not the way back to the host is measured.
         features = keras.layers.GlobalAveragePooling2D()(model.get_layer("standardize").output)

@@ -25,14 +25,14 @@ def figures() -> Iterator[Figure]:
 
 
 def _step(name, sounds):
-    from serzoo import config, pipeline, registry, zoo
+    from serzoo import building, config, pipeline, registry
     from serzoo.training.graph import augmented, compiled
 
     settings = config.load(name)
     noise = sounds if "noise" in settings.heads else None
-    heads = zoo.heads_of(settings, clips.CLASSES, sounds.classes if noise else ())
+    heads = building.heads_of(settings, clips.CLASSES, sounds.classes if noise else ())
     drawn = heads | ({"noise": sounds.classes} if noise else {})
-    model = zoo.build(settings, heads, seed=0)
+    model = building.build(settings, heads, seed=0)
     graph = registry.training_graph(name) if settings.objectives else None
     wrapper = augmented(graph(model, settings, drawn, 100, 0) if graph else model, settings, 0, noise is not None)
     trained = compiled(wrapper, settings, settings.training.epochs, settings.training.steps_per_epoch)

@@ -11,12 +11,12 @@ STEPS = 4
 
 def figures() -> Iterator[Figure]:
     """Steps of ``cnn_ablstm_mtl`` from a cache that holds everything, and from no cache, where each clip is decoded."""
-    from serzoo import config, pipeline, zoo
+    from serzoo import building, config, pipeline
     from serzoo.training.graph import augmented, compiled
 
     settings = config.load("cnn_ablstm_mtl")
     table, roots = clips.table(256), {"emodb": clips.FOLDER}
-    heads = zoo.heads_of(settings, clips.CLASSES)
+    heads = building.heads_of(settings, clips.CLASSES)
     targets = pipeline.labels(table, heads)
     resident = pipeline.Clips(table, roots)
     sources = {
@@ -24,7 +24,7 @@ def figures() -> Iterator[Figure]:
         "cached files": resident,
         "files without a cache": pipeline.Clips(table, roots, cache_bytes=0),
     }
-    wrapper = augmented(zoo.build(settings, heads, seed=0), settings, 0)
+    wrapper = augmented(building.build(settings, heads, seed=0), settings, 0)
     trained = compiled(wrapper, settings, settings.training.epochs, 36)
     trained.make_train_function()
     feeds = {name: iter(pipeline.dataset(source, targets, settings, 0)) for name, source in sources.items()}

@@ -68,12 +68,12 @@ def _train(rows: int) -> None:
 
 @functools.cache
 def _training():
-    from serzoo import config, zoo
+    from serzoo import building, config
     from serzoo.training.graph import augmented, compiled
 
     settings = config.load("cnn_ablstm_mtl", {"training.steps_per_epoch": None, "training.sampling": "uniform"})
-    heads = zoo.heads_of(settings, clips.CLASSES)
-    wrapper = augmented(zoo.build(settings, heads, seed=0), settings, seed=0)
+    heads = building.heads_of(settings, clips.CLASSES)
+    wrapper = augmented(building.build(settings, heads, seed=0), settings, seed=0)
     return settings, heads, compiled(wrapper, settings, settings.training.epochs, 36)
 
 

@@ -19,13 +19,13 @@ def pair(overrides=NO_MASKS):
     """
     import torch
 
-    from serzoo import config, zoo
+    from serzoo import building, config
     from tests.benchmarks.torch_network import TorchNetwork
 
     torch.set_num_threads(1)
     settings = config.load("cnn_ablstm_mtl", overrides)
     classes = ["anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
-    model = zoo.build(settings, zoo.heads_of(settings, classes), seed=0)
+    model = building.build(settings, building.heads_of(settings, classes), seed=0)
     network, batch = TorchNetwork(model), noise_batch()
     wanted = model.predict_on_batch(batch)
     with torch.inference_mode():

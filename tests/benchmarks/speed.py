@@ -61,12 +61,12 @@ def main() -> None:
 def _ms_per_clip(name: str) -> float:
     import numpy as np
 
-    from serzoo import corpora, zoo
+    from serzoo import building, corpora
     from serzoo.config import load
     from serzoo.listener import padded
 
     settings = load(name)
-    model = zoo.build(settings, zoo.heads_of(settings, corpora.protocol("ravdess8-5fold").classes), seed=0)
+    model = building.build(settings, building.heads_of(settings, corpora.protocol("ravdess8-5fold").classes), seed=0)
     clip = padded([np.random.default_rng(0).normal(0, 0.1, int(16000 * CLIP_S)).astype("float32")])
     for _ in range(2):  # traced, and warm
         model.predict_on_batch(clip)

@@ -14,7 +14,7 @@ from tests.benchmarks.network import pair
 
 def figures() -> Iterator[Figure]:
     """The step as ``fit`` runs it, without and with augmentation."""
-    from serzoo import config, zoo
+    from serzoo import building, config
     from serzoo.training.graph import augmented, compiled
 
     settings, model, network, batch = pair()
@@ -23,7 +23,7 @@ def figures() -> Iterator[Figure]:
     sides = {"PyTorch": _torch_step(network.train(), settings, batch, truth)}
     sides["Keras"] = _keras_step(compiled(model, settings, 60, 36), batch, truth)
     settings = config.load("cnn_ablstm_mtl")
-    wrapper = augmented(zoo.build(settings, model.heads, seed=0), settings, seed=0)
+    wrapper = augmented(building.build(settings, model.heads, seed=0), settings, seed=0)
     mixed = np.where(rng.random(BATCH) < 0.5, rng.random(BATCH), 1.0).astype("float32")
     inputs = batch | {"partner": rng.permutation(BATCH).astype("int32"), "weight": mixed}
     sides["augmented"] = _keras_step(compiled(wrapper, settings, 60, 36), inputs, truth)

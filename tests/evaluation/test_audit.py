@@ -12,7 +12,7 @@ import soundfile
 from toy_predictions import toy_predictions
 
 import serzoo
-from serzoo import cli, config, corpora, zoo
+from serzoo import building, cli, config, corpora, zoo
 from serzoo.errors import CorpusError, MissingFileError, RunError, UnknownNameError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation import summarize
@@ -59,7 +59,7 @@ def run(tmp_path_factory, roots):
     for fold, tested in FOLDS.items():
         path = folder / f"seed0-fold{fold}"
         path.mkdir(parents=True)
-        model = zoo.build(settings, heads, seed=fold)
+        model = building.build(settings, heads, seed=fold)
         model.save_weights(path / zoo.FINAL_WEIGHTS)
         speakers = {"ravdess": [actor for actor in ACTORS if actor not in tested]}
         card = {"model": model.name, "heads": heads, "corpora": speakers, "protocol": "toy", "fold": fold, "seed": 0}

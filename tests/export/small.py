@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serzoo import config, zoo
+from serzoo import building, config
 
 CLASSES = ["anger", "neutral", "sadness"]
 CARD = {"licence": "CC0-1.0", "commercial": True, "corpora": {"emodb": ["03", "08"]}}
@@ -12,7 +12,7 @@ def model(name, seed=1):
     """A registered model of any architecture, with few maps and units, and weights that answer differently to clips."""
     overrides = {f"model.{key}": _less(key, value) for key, value in config.load(name).model.items()}
     settings = config.load(name, {key: value for key, value in overrides.items() if value is not None})
-    small = zoo.build(settings, zoo.heads_of(settings, CLASSES), CARD, seed=seed)
+    small = building.build(settings, building.heads_of(settings, CLASSES), CARD, seed=seed)
     rng = np.random.default_rng(seed)
     for weight in small.weights:
         if len(weight.shape) > 1:  # fresh matrices of tiny layers would give nearly the same answer to everything

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serzoo import config, registry, zoo
+from serzoo import building, config, registry
 
 PATH = Path(__file__).with_name("golden.json")
 CLASSES = ["anger", "fear", "happiness", "neutral", "sadness"]
@@ -36,7 +36,7 @@ def settings_of(name):
 def with_known_weights(name, classes=CLASSES, card=None):
     """A registered model with weights drawn by NumPy: matrices keep the scale of their input, vectors are positive."""
     settings = settings_of(name)
-    model = zoo.build(settings, zoo.heads_of(settings, classes), card)
+    model = building.build(settings, building.heads_of(settings, classes), card)
     rng = np.random.default_rng(7)
     for weight in model.weights:
         shape = tuple(weight.shape)

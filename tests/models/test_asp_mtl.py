@@ -5,8 +5,8 @@ import keras
 import numpy as np
 import pytest
 
+from serzoo import building, layers, losses
 from serzoo import config as configs
-from serzoo import layers, losses, zoo
 from serzoo.errors import ConfigError
 from serzoo.evaluation.noise_curve import emotion_parameters
 from serzoo.schema import Objective
@@ -29,7 +29,7 @@ def call(model):
 
 def build(name, **overrides):
     settings = configs.override(golden.settings_of(name), overrides) if overrides else golden.settings_of(name)
-    model = zoo.build(settings, zoo.heads_of(settings, golden.CLASSES), seed=0)
+    model = building.build(settings, building.heads_of(settings, golden.CLASSES), seed=0)
     return settings, model, LABELS | model.heads
 
 
@@ -156,10 +156,10 @@ def test_the_cascade_leaves_out_what_it_hears_as_noise_alone():
 
 def test_parameters_of_the_path_to_the_emotion():
     """What the comparison is fair by: within 10 % of the control, as the real configs stand."""
-    control = zoo.build(configs.load("cnn_ablstm"), {"emotion": list("abcdefgh")})
+    control = building.build(configs.load("cnn_ablstm"), {"emotion": list("abcdefgh")})
     for name in NAMES[:2]:
         settings = configs.load(name)
-        model = zoo.build(settings, zoo.heads_of(settings, list("abcdefgh")))
+        model = building.build(settings, building.heads_of(settings, list("abcdefgh")))
         assert emotion_parameters(model) == pytest.approx(emotion_parameters(control), rel=0.1)
         assert emotion_parameters(model) < model.count_params()
 

@@ -5,8 +5,8 @@ import pytest
 from conformance import run_model_conformance
 from keras import ops
 
+from serzoo import building, layers
 from serzoo import config as configs
-from serzoo import layers, zoo
 from serzoo.errors import ConfigError
 
 RNG = np.random.default_rng(0)
@@ -19,7 +19,7 @@ HEADS = {"emotion": ["anger", "sadness"]}
 
 def tiny(conv_filters=(4, 4, 4, 4, 4), **model):
     settings = {"conv_filters": list(conv_filters), "lstm_units": 3, "dropout": 0.3, **model}
-    return zoo.build(configs.load("cnn_ablstm", {"model": settings, "frontend.num_mels": 16}), HEADS, seed=0)
+    return building.build(configs.load("cnn_ablstm", {"model": settings, "frontend.num_mels": 16}), HEADS, seed=0)
 
 
 def test_a_deeper_trunk_with_statistics_holds_what_models_hold():

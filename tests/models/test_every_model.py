@@ -14,7 +14,7 @@ import pytest
 from conformance import TOLERANCE, run_model_conformance
 
 import serzoo
-from serzoo import audio, registry, zoo
+from serzoo import audio, building, registry, zoo
 
 ROOT = Path(__file__).resolve().parents[2]
 CARD = {"licence": "CC-BY-4.0", "commercial": True, "corpora": {"ravdess": ["01", "02"]}, "tag": "toy"}
@@ -47,7 +47,7 @@ def models():
 @pytest.mark.parametrize("name", registry.names())
 def test_conformance(models, name):
     settings = golden.settings_of(name)
-    run_model_conformance(models(name), INPUTS, rebuild=lambda: zoo.build(settings, models(name).heads))
+    run_model_conformance(models(name), INPUTS, rebuild=lambda: building.build(settings, models(name).heads))
 
 
 @pytest.mark.parametrize("name", registry.names())
@@ -80,7 +80,7 @@ def entropy_by_segment(truth, told):
 @pytest.mark.parametrize("name", registry.names())
 def test_a_training_step_moves_every_weight(name):
     settings = golden.settings_of(name)
-    model = zoo.build(settings, zoo.heads_of(settings, golden.CLASSES), seed=0)
+    model = building.build(settings, building.heads_of(settings, golden.CLASSES), seed=0)
     before = [np.array(weight) for weight in model.weights]
     by_segment = {task for task, output in model.output.items() if len(output.shape) == 3}
     losses = {task: entropy_by_segment if task in by_segment else "categorical_crossentropy" for task in model.heads}
@@ -122,7 +122,7 @@ def test_reading_an_embedding_does_not_change_what_is_saved(models, tmp_path):
     model = models(registry.names()[0])
     model.embed(golden.CLIPS / "03a01Wa.wav")
     model.save_weights(tmp_path / "after.weights.h5")
-    fresh = zoo.build(golden.settings_of(model.name), model.heads)
+    fresh = building.build(golden.settings_of(model.name), model.heads)
     zoo.load_weights(fresh, tmp_path / "after.weights.h5")
     for a, b in zip(fresh.weights, model.weights, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from serzoo import building, registry
 from serzoo import config as configs
-from serzoo import registry, zoo
 from serzoo.errors import ConfigError
 from serzoo.training import fit as fitting
 from serzoo.training.layerwise import LayerwiseAdamW, layer_shares
@@ -36,7 +36,7 @@ def tiny(name, **overrides):
 
 def wrapped(name, **overrides):
     config = tiny(name, **overrides)
-    model = zoo.build(config, {task: LABELS[task] for task in config.heads}, seed=0)
+    model = building.build(config, {task: LABELS[task] for task in config.heads}, seed=0)
     trained = registry.training_graph(name)(model, config, LABELS, 10, 0)
     wrapper = fitting.compiled(fitting.augmented(trained, config, 0), config, 1, 10, layer_shares(model, config))
     wrapper.run_eagerly = True  # one step is sooner taken than compiled
@@ -106,7 +106,7 @@ def test_hidden_steps_are_drawn_from_what_is_not_hidden():
     """Masked prediction falls on sounds that can be told from their neighbours, and leaves the heads as they are."""
     config = tiny("bert_mtl", objectives=MASKED, **{"model.mask_share": 0.4, "model.mask_span": 2})
     config = config.model_copy(update={"heads": {}})
-    model = zoo.build(config, {"emotion": LABELS["emotion"]}, seed=0)
+    model = building.build(config, {"emotion": LABELS["emotion"]}, seed=0)
     trained = registry.training_graph("bert_mtl")(model, config, LABELS, 10, 0)
     trained.compile(keras.optimizers.Adam(5e-3), {"masked_prediction": lambda y_true, y_pred: y_pred})
     pulse = np.sin(np.arange(16000) * 0.05) * (np.arange(16000) // 4000 % 2)
@@ -123,7 +123,7 @@ def test_hidden_steps_are_drawn_from_what_is_not_hidden():
 
 def test_shares_of_the_rate_fall_with_the_depth():
     config = tiny("bert_mtl", **{"training.layer_decay": 0.5})
-    model = zoo.build(config, {task: LABELS[task] for task in config.heads}, seed=0)
+    model = building.build(config, {task: LABELS[task] for task in config.heads}, seed=0)
     shares = layer_shares(model, config)
     told = {name: {shares.get(v.path, 1.0) for v in model.get_layer(name).trainable_variables} for name in _NAMES}
     assert told == {"projection": {0.125}, "block1": {0.25}, "block2": {0.5}, "norm": {1.0}, "emotion": {1.0}}

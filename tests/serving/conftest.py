@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("tensorflow_serving", reason="needs the extra `serving`")
 
-from serzoo import config, serving, zoo
+from serzoo import building, config, serving
 from serzoo.export.savedmodel import write
 from tests.serving.loopback import Loopback
 from tests.serving.toy_export import CLASSES, save
@@ -47,7 +47,7 @@ def server(toy_server):
 def model():
     """A small network."""
     settings = config.load("cnn_ablstm_mtl", {"model.conv_filters": [4] * 5, "model.lstm_units": 4})
-    return zoo.build(settings, zoo.heads_of(settings, CLASSES), seed=1)
+    return building.build(settings, building.heads_of(settings, CLASSES), seed=1)
 
 
 @pytest.fixture(scope="session")

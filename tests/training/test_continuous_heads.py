@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from serzoo import building, metrics, pipeline, scales
 from serzoo import config as configs
-from serzoo import metrics, pipeline, scales, zoo
 from serzoo.errors import CorpusError, RunError
 from serzoo.training import checks
 from serzoo.training import fit as fitting
@@ -34,8 +34,8 @@ def loud_and_soft():
 
 def test_a_model_with_both_kinds_of_head_learns_both(config, loud_and_soft, tmp_path):
     clips, table, arousal = loud_and_soft
-    heads = zoo.heads_of(config, ["anger", "sadness"])
-    model = zoo.build(config, heads, seed=0)
+    heads = building.heads_of(config, ["anger", "sadness"])
+    model = building.build(config, heads, seed=0)
     before = metrics.ccc(arousal, values(model, clips))
     targets = pipeline.labels(table, heads)
     options = {"seed": 0, "tensorboard": False, "verbose": 0}
@@ -60,7 +60,7 @@ def values(model, clips):
 
 def test_labels_that_no_head_can_learn_from(config, loud_and_soft):
     _, table, _ = loud_and_soft
-    heads = zoo.heads_of(config, ["anger", "sadness"])
+    heads = building.heads_of(config, ["anger", "sadness"])
     table = table.assign(corpus="toy", file=[f"{i}.wav" for i in range(16)])
     checks.check_labels(config, table, {})
     with pytest.raises(CorpusError, match="The labels arousal must lie from 1.0 to 5.0. Received: 7.0"):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import toy_model
 
+from serzoo import building, pipeline
 from serzoo import config as configs
-from serzoo import pipeline, zoo
 from serzoo.errors import AudioError, RunError
 from serzoo.training import fit as fitting
 
@@ -34,7 +34,7 @@ def arrays():
 
 
 def fit(config, arrays, folder, epochs=3, **options):
-    model = zoo.build(config, HEADS, seed=0)
+    model = building.build(config, HEADS, seed=0)
     options = {"seed": 0, "tensorboard": False, "verbose": 0, **options}
     return model, fitting.fit(model, config, *arrays, epochs=epochs, folder=folder, **options)
 
@@ -59,7 +59,7 @@ def assert_same_log(one, other, tolerance=1e-5):
 @pytest.mark.parametrize("warmup", [0.0, 2.0])
 def test_learning_rate_warms_up_and_falls_as_a_cosine(config, warmup):
     config = changed(config, warmup_epochs=warmup, learning_rate=0.5)
-    model = zoo.build(config, HEADS, seed=0)
+    model = building.build(config, HEADS, seed=0)
     optimizer = fitting.compiled(model, config, total_epochs=6, steps_per_epoch=5).optimizer
     w = int(warmup * 5)
     for step in range(31):
@@ -73,7 +73,7 @@ def test_learning_rate_warms_up_and_falls_as_a_cosine(config, warmup):
 
 def test_loss_is_that_of_the_config(config):
     config = configs.override(config, {"heads.gender.loss_weight": 0.25, "heads.emotion.label_smoothing": 0.2})
-    model = fitting.compiled(zoo.build(config, HEADS, seed=0), config, 1, 1)
+    model = fitting.compiled(building.build(config, HEADS, seed=0), config, 1, 1)
     inputs = pipeline.padded([np.ones(4000, "float32"), np.full(3000, 0.1, "float32")])
     truth = {"emotion": np.array([[1, 0], [0.3, 0.7]], "float32"), "gender": np.eye(2, dtype="float32")}
     weights = {"emotion": np.ones(2, "float32"), "gender": np.array([1, 0], "float32")}
@@ -263,7 +263,7 @@ def test_no_clip_outlives_its_training(config, arrays, tmp_path):
 
 def test_adapt_gives_the_mean_and_deviation_of_the_clips(arrays):
     config = configs.load("cnn_ablstm", {**toy_model.TINY, "frontend.standardize": "global"})
-    model = zoo.build(config, {"emotion": HEADS["emotion"]}, seed=0)
+    model = building.build(config, {"emotion": HEADS["emotion"]}, seed=0)
     fitting.adapt(model, arrays[0])
     layer = model.get_layer("log_mel")
     static = []

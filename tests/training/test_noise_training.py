@@ -12,8 +12,8 @@ import soundfile
 import toy_asp
 import toy_model
 
+from serzoo import building, layers, noises, registry
 from serzoo import config as configs
-from serzoo import layers, noises, registry, zoo
 from serzoo.errors import RunError
 from serzoo.training import fit as fitting
 from serzoo.training.checks import check_labels, check_noise
@@ -63,7 +63,7 @@ def targets(classes):
 
 
 def fit(config, clips, sounds, folder, **options):
-    model = zoo.build(config, {task: HEADS[task] for task in config.heads}, seed=0)
+    model = building.build(config, {task: HEADS[task] for task in config.heads}, seed=0)
     options = {"labels": HEADS, "noise": sounds, "seed": 0, "tensorboard": False, "verbose": 0} | options
     log = fitting.fit(model, config, clips, targets([0, 1] * 4), epochs=2, folder=folder, **options)
     return model, log
@@ -72,7 +72,7 @@ def fit(config, clips, sounds, folder, **options):
 def test_what_the_network_hears_and_learns(asp_yaml, sounds, clips):
     """The wrapper mixes what the plan says, before the gain, and scores each segment by what was mixed into it."""
     config = load(asp_yaml, augmentation__speed=[1.0, 1.0], augmentation__gain_db=[0.0, 0.0], objectives={})
-    model = zoo.build(config, HEADS, seed=0)
+    model = building.build(config, HEADS, seed=0)
     heard = keras.Model(model.input, {"waveform": model.input["waveform"], **model.output})
     heard.get_layer = model.get_layer
     wrapper = fitting.augmented(heard, config, seed=0, recorded_noise=True)
@@ -122,7 +122,7 @@ def test_the_log_shows_the_adversary(asp_yaml, sounds, clips, tmp_path):
 def test_plain_augmentation_on_a_model_without_a_noise_head(sounds, clips, tmp_path, toy_yaml):
     """Row (b) of the noise curve: the same recordings, nothing to recognise."""
     config = configs.load(toy_yaml, {"augmentation.noise_probability": 0.8, "augmentation.noise_snr_db": [-5.0, 20.0]})
-    model = zoo.build(config, {"emotion": HEADS["emotion"], "gender": ["female", "male"]}, seed=0)
+    model = building.build(config, {"emotion": HEADS["emotion"], "gender": ["female", "male"]}, seed=0)
     labels = targets([0, 1] * 4) | {"gender": np.eye(2, dtype="float32")[[0, 1] * 4]}
     log = fitting.fit(
         model, config, clips, labels, noise=sounds, epochs=1, folder=tmp_path, seed=0, tensorboard=False, verbose=0
@@ -153,7 +153,7 @@ def test_a_discriminator_that_can_know_does(asp_yaml, tmp_path):
         "stream": np.eye(2, dtype="float32")[(rows >= 8).astype(int)],
         "emotion": np.where((rows < 8)[:, None], np.eye(2)[rows % 2], 0.0).astype("float32"),
     }
-    model = zoo.build(config, {"emotion": HEADS["emotion"]}, seed=0)
+    model = building.build(config, {"emotion": HEADS["emotion"]}, seed=0)
     graph = toy_asp.training_graph(model, config, labels, None, 0)  # no ramp: lambda stays where it is put
     reversal = graph.get_layer("adversary_reversal")
     reversal.lambda_.assign(0.0)
@@ -167,7 +167,7 @@ def test_a_discriminator_that_can_know_does(asp_yaml, tmp_path):
 
 def test_a_dead_encoder_is_told(asp_yaml, clips):
     config = load(asp_yaml)
-    model = zoo.build(config, HEADS, seed=0)
+    model = building.build(config, HEADS, seed=0)
     graph = toy_asp.training_graph(model, config, HEADS, 10, 0)
     watch = Watch(graph, model, clips, {})
     with warnings.catch_warnings():

@@ -10,8 +10,8 @@ import pytest
 import toy_model
 
 import serzoo
+from serzoo import building, corpora, zoo
 from serzoo import config as configs
-from serzoo import corpora, zoo
 from serzoo.errors import ConfigError, CorpusError, MissingFileError, RunError, SpeakerLeakError
 from serzoo.training import fit as fitting
 from serzoo.training.init import sources_of
@@ -61,7 +61,7 @@ def test_each_fold_hears_its_training_speakers_alone(heard, emodb):
 def test_what_was_learnt_is_the_encoder(heard):
     with pytest.warns(UserWarning, match="pre-trained without labels; its heads know nothing"):
         model = zoo.load(heard / "seed0-fold0")
-    fresh = zoo.build(configs.load(heard / "config.yaml"), model.heads, seed=0)
+    fresh = building.build(configs.load(heard / "config.yaml"), model.heads, seed=0)
     # Pre-training hides more steps than the config says, with the same weights.
     for name, learns in {"projection": True, "mask": True, "block1": True, "emotion": False, "layers": False}.items():
         for old, new in zip(fresh.get_layer(name).weights, model.get_layer(name).weights, strict=True):
@@ -80,9 +80,9 @@ def no_fit(monkeypatch):
 
 
 def test_a_training_starts_each_fold_from_its_own(heard, emodb, tmp_path, no_fit, monkeypatch):
-    copied, copy = [], zoo.copy_weights
+    copied, copy = [], building.copy_weights
     monkeypatch.setattr(
-        zoo, "copy_weights", lambda source, target: copied.append(source.card["fold"]) or copy(source, target)
+        building, "copy_weights", lambda source, target: copied.append(source.card["fold"]) or copy(source, target)
     )
     run = toy_model.train("bert_mtl", emodb, tmp_path / "run", init=str(heard), overrides=TINY)
     assert copied == [0, 1, 2]
@@ -93,6 +93,14 @@ def test_a_training_starts_each_fold_from_its_own(heard, emodb, tmp_path, no_fit
     assert [(seed, name, each.card["fold"]) for (seed, name), each in sources.items()] == [
         (seed, fold.name, fold.index) for seed in (0, 5) for fold in folds
     ]
+
+
+def test_a_fold_that_was_not_finished_starts_none(tmp_path, emodb):
+    rules = corpora.protocol("emodb4-loso")
+    folds = rules.folds(rules.apply(corpora.read("emodb", emodb, partial=True))[0])
+    (tmp_path / f"seed0-{folds[1].name}").mkdir()
+    with pytest.raises(RunError, match=f"has not finished {folds[1].name}: let it go on with --resume"):
+        sources_of(str(tmp_path), folds[1:], (0,))
 
 
 def test_who_heard_everyone_cannot_start_a_fold(emodb, tmp_path, no_fit):

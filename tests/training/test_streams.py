@@ -10,8 +10,8 @@ import soundfile
 import toy_model
 
 import serzoo
+from serzoo import building
 from serzoo import config as configs
-from serzoo import zoo
 from serzoo.corpora import Fold
 from serzoo.errors import ConfigError, RunError
 from serzoo.training import fit as fitting
@@ -87,7 +87,7 @@ def test_a_config_refuses_streams_without_emotion_and_doubled_names(toy_yaml):
 
 def test_objectives_that_the_model_does_not_put_out(toy_yaml, tmp_path):
     config = configs.load(toy_yaml, {"objectives": {"reconstruction": {"label": None, "loss_weight": 1.0}}})
-    model = zoo.build(config, {"emotion": ["anger", "fear"], "gender": ["female", "male"]}, seed=0)
+    model = building.build(config, {"emotion": ["anger", "fear"], "gender": ["female", "male"]}, seed=0)
     targets = {"emotion": np.eye(2, dtype="float32"), "gender": np.eye(2, dtype="float32")}
     with pytest.raises(ConfigError, match="heads and objectives must be what the model puts out in training"):
         fitting.fit(model, config, [], targets, epochs=1, seed=0, folder=tmp_path)

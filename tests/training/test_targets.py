@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from serzoo import building, corpora, pipeline
 from serzoo import config as configs
-from serzoo import corpora, pipeline, zoo
 from serzoo.errors import ConfigError, RunError
 from serzoo.plan import augmentation_types, plan_epoch
 from serzoo.training import checks
@@ -36,7 +36,7 @@ def trained_on(config, target):
     source = rows("emodb", ["03", "08", "09"], count=8)
     fold = corpora.Fold(0, (("emodb", "03"), ("emodb", "08")), (), (("emodb", "09"),))
     learnt = labels_of(with_streams(fold.split(source)[0], {"target": target}, fold))
-    heads = zoo.heads_of(config, CLASSES)
+    heads = building.heads_of(config, CLASSES)
     labels = heads | label_classes(learnt, config, known=heads)
     targets = pipeline.labels(learnt, labels)
     return targets, plan_epoch(targets, 3, 7, config)
@@ -111,7 +111,7 @@ def test_a_speaker_head_is_refused_and_a_speaker_objective_knows_training_speake
     config = configs.load("aae_mtl", {"heads": {"emotion": {"loss_weight": 1.0, "label_smoothing": 0.0}}})
     speaker = config.heads["emotion"]
     with pytest.raises(ConfigError, match="a head 'speaker' would meet speakers that it never heard"):
-        zoo.heads_of(config.model_copy(update={"heads": {**config.heads, "speaker": speaker}}), CLASSES)
+        building.heads_of(config.model_copy(update={"heads": {**config.heads, "speaker": speaker}}), CLASSES)
     source = rows("emodb", ["03", "08", "09"])
     fold = corpora.Fold(0, (("emodb", "03"), ("emodb", "08")), (), (("emodb", "09"),))
     learnt = labels_of(with_streams(fold.split(source)[0], {}, fold))
