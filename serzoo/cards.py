@@ -89,7 +89,7 @@ def _input_and_answer(config: "Config", tag: str) -> list[str]:
 
 
 def _limits(config: "Config", tag: str) -> list[str]:
-    """What is known to limit a model: what its config says, and what follows from it and from what its weights heard."""
+    """What is known to limit a model: what its config says, and what follows from it and what its weights heard."""
     from serzoo import corpora
 
     limits = ["a score is no knowledge of what a person feels: use it for no decision about people"]
