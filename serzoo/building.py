@@ -32,7 +32,7 @@ def build(
     import keras
 
     if seed is not None:
-        keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(seed)  # from which every layer with dropout draws a seed of its own
     augmentation = config.augmentation
     limits = ("num_time_masks", "max_time_frames", "num_mel_masks", "max_mels")
     builder = registry.builder(config.name)

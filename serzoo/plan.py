@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from serzoo.errors import ConfigError
+
 AUGMENTATION = "augmentation"  # the label of what a clip went through, and the plan's column of it
 
 
@@ -188,7 +190,7 @@ def places_of(streams: Mapping[str, float], batch_size: int) -> dict[str, int]:
         batch_size: places in a batch.
 
     Raises:
-        ValueError: if there are more streams than places.
+        ConfigError: if there are more streams than places.
 
     Example:
         >>> places_of({"emotion": 0.5, "gender": 0.25, "target": 0.25}, 32)
@@ -196,7 +198,7 @@ def places_of(streams: Mapping[str, float], batch_size: int) -> dict[str, int]:
     """
     streams = streams or {"emotion": 1.0}
     if len(streams) > batch_size:
-        raise ValueError(f"A batch of {batch_size} has no place for {len(streams)} streams.")
+        raise ConfigError(f"A batch of {batch_size} has no place for {len(streams)} streams.")
     total = sum(streams.values())
     exact = {name: share / total * batch_size for name, share in streams.items()}
     places = {name: max(1, int(share)) for name, share in exact.items()}

@@ -6,8 +6,8 @@ import keras
 from keras import ops
 
 from serzoo import losses
-from serzoo.errors import ConfigError
 from serzoo.layers.gradient_reversal import GradientReversal
+from serzoo.layers.objectives import check_objectives
 
 
 def discriminator(features, num_classes: int, *, ramp_steps: int, units: int = 64, name: str):
@@ -48,7 +48,7 @@ def adversarial_objectives(
         steps: training steps of the run.
         adversaries: by the name of an objective the shared features that it reads, ``(batch, features)``.
         differences: by the name of an objective the shared features and a list of private ones, each ``(batch, ..)``.
-        heads: by the name of an objective the probabilities that it scores as they are, ``(batch, classes)``.
+        heads: by the name of an objective the features that tell its label and learn to, ``(batch, features)``.
 
     Returns:
         Tensors by the name of the objective: probabilities, or for each clip the difference loss of the batch, summed
@@ -58,18 +58,13 @@ def adversarial_objectives(
         ConfigError: if an objective is none of these, or has a label where it needs none or the reverse.
     """
     heads = heads or {}
+    check_objectives(objectives, labelled=[*adversaries, *heads], unlabelled=differences)
     outputs = {}
     for name, objective in objectives.items():
-        if name not in {*adversaries, *differences, *heads}:
-            known = ", ".join([*adversaries, *differences, *heads])
-            raise ConfigError(f"objectives must be among {known}. Received: {name}.")
-        if (objective.label is None) != (name in differences):
-            wanted = "null: it is a loss of its own" if name in differences else "the name of a label"
-            raise ConfigError(f"objectives.{name}.label must be {wanted}. Received: {objective.label}.")
+        classes = len(labels[objective.label]) if objective.label else None
         if name in heads:
-            outputs[name] = heads[name]
+            outputs[name] = keras.layers.Dense(classes, "softmax", dtype="float32", name=name)(heads[name])
         elif name in adversaries:
-            classes = len(labels[objective.label])
             outputs[name] = discriminator(adversaries[name], classes, ramp_steps=steps, name=name)
         else:
             shared, privates = differences[name]

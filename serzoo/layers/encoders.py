@@ -30,7 +30,7 @@ def conv_stem(x, num_frames, filters: Sequence[int], *, dropout: float, name: st
     return _conv(second, 3, pool_size=2, dropout=dropout, name=f"{name}_conv2")(x, n)
 
 
-def frame_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout: float, seed: int | None, name: str):
+def frame_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout: float, name: str):
     """Chain three convolutions and a BLSTM.
 
     Args:
@@ -39,7 +39,6 @@ def frame_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout:
         filters: maps of the three convolutions.
         units: units of each direction of the BLSTM.
         dropout: share of the features dropped before the recurrence; a third of it within the convolutions.
-        seed: seed of the dropout.
         name: start of the names of the layers.
 
     Returns:
@@ -50,11 +49,11 @@ def frame_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout:
     x, n = _conv(c2, 3, pool_size=(1, 2), dropout=dropout / 3, name=f"{name}_conv2")(x, n)  # (.., bands/2, c2)
     x, n = _conv(c3, 3, name=f"{name}_conv3")(x, n)  # (batch, frames, bands/2, c3)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name=f"{name}_flatten")(x)  # (.., bands/2 * c3)
-    x = keras.layers.Dropout(dropout, seed=seed, name=f"{name}_dropout")(x)
+    x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
     return BidirectionalLSTM(units, name=f"{name}_blstm")(x, n)
 
 
-def noise_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout: float, seed: int | None, name: str):
+def noise_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout: float, name: str):
     """Chain three convolutions, the first with stride 2 in time and frequency, and a BLSTM.
 
     Args:
@@ -64,7 +63,6 @@ def noise_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout:
         filters: maps of the three convolutions.
         units: units of each direction of the BLSTM.
         dropout: share of the features dropped before the recurrence.
-        seed: seed of the dropout.
         name: start of the names of the layers.
 
     Returns:
@@ -75,5 +73,5 @@ def noise_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout:
     x, n = _conv(c2, 3, pool_size=2, name=f"{name}_conv2")(x, n)  # (batch, frames/4, mels/8, c2)
     x, n = _conv(c3, 3, pool_size=(1, 2), name=f"{name}_conv3")(x, n)  # (batch, frames/4, mels/16, c3)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name=f"{name}_flatten")(x)  # (.., mels/16 * c3)
-    x = keras.layers.Dropout(dropout, seed=seed, name=f"{name}_dropout")(x)
+    x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
     return BidirectionalLSTM(units, name=f"{name}_blstm")(x, n)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from serzoo.layers.valid_mask import valid_mask
+
 
 @keras.saving.register_keras_serializable("serzoo")
 class FrameError(keras.layers.Layer):
@@ -30,7 +32,7 @@ class FrameError(keras.layers.Layer):
 
     def call(self, truth, guess, counted):
         if len(counted.shape) == 1:
-            counted = ops.arange(ops.shape(truth)[1], dtype="int32")[None] < ops.cast(counted, "int32")[:, None]
+            counted = valid_mask(counted, ops.shape(truth)[1])
         error = ops.mean(ops.square(ops.cast(truth, "float32") - ops.cast(guess, "float32")), axis=-1)
         total = ops.sum(ops.where(counted, error, 0.0), axis=1)
         return total / ops.maximum(ops.sum(ops.cast(counted, "float32"), axis=1), 1.0)

@@ -17,7 +17,6 @@ class TransformerBlock(keras.layers.Layer):
         num_heads: heads of the attention; they share the features out among them.
         units: size of the hidden dense layer.
         dropout: share of what is added that is dropped in training.
-        seed: seed of the dropout.
 
     Call arguments:
         x: features, shape ``(batch, frames, features)``.
@@ -34,12 +33,11 @@ class TransformerBlock(keras.layers.Layer):
         https://arxiv.org/abs/2002.04745
     """
 
-    def __init__(self, num_heads, units, dropout=0.0, seed=None, **kwargs):
+    def __init__(self, num_heads, units, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.units = units
         self.dropout = dropout
-        self.seed = seed
 
     def build(self, x_shape, num_frames_shape):
         """Build the two halves."""
@@ -53,7 +51,7 @@ class TransformerBlock(keras.layers.Layer):
         self.norms = [keras.layers.LayerNormalization(epsilon=1e-5, name=f"norm{i}", **options) for i in (1, 2)]
         self.hidden = keras.layers.Dense(self.units, "gelu", name="hidden", **options)
         self.output_dense = keras.layers.Dense(features, name="output", **options)
-        self.drops = [keras.layers.Dropout(self.dropout, seed=self.seed, name=f"drop{i}", **options) for i in (1, 2)]
+        self.drops = [keras.layers.Dropout(self.dropout, name=f"drop{i}", **options) for i in (1, 2)]
         self.attention.build(x_shape, num_frames_shape)
         for norm in self.norms:
             norm.build(x_shape)
@@ -73,5 +71,5 @@ class TransformerBlock(keras.layers.Layer):
         return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
 
     def get_config(self):
-        config = {key: getattr(self, key) for key in ("num_heads", "units", "dropout", "seed")}
+        config = {key: getattr(self, key) for key in ("num_heads", "units", "dropout")}
         return {**super().get_config(), **config}

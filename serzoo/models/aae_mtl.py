@@ -51,7 +51,7 @@ def build(
         lstm_units: units of each direction of the BLSTM.
         latent_size: features of a latent.
         dropout: share of the features dropped before the recurrence and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -66,12 +66,12 @@ def build(
 
     # --- trunk --------------------------------------------------------------------------------------------------
     x, n = layers.conv_stem(x, n, stem_filters, dropout=dropout / 3, name="stem")  # (batch, frames/4, mels/8, c)
-    x = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, seed=seed, name="encoder")
+    x = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, name="encoder")
     x = keras.layers.Dense(latent_size, use_bias=False, name="latents")(x)  # (batch, frames/4, latent), 0 in padding
     embedding = layers.StatisticsPooling(name="embedding")(x, n)  # (batch, 2 * latent)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 
@@ -89,17 +89,18 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
     Returns:
         Model with the inputs of ``model``, and its outputs and the objectives by name.
     """
+    layers.check_objectives(config.objectives, labelled=("speaker",), unlabelled=("reconstruction", "prior"))
     latents, (_, num_steps) = model.get_layer("latents").output, model.get_layer("embedding").input
     truth, (_, num_frames) = model.get_layer("standardize").output[..., 0], model.get_layer("log_mel").output
     outputs = dict(model.output)
-    for name in config.objectives:
+    for name, objective in config.objectives.items():
         if name == "reconstruction":
             drawn = layers.FrameDecoder(128, upsampling=4, name="decoder")(latents, truth)  # (batch, frames, mels)
             outputs[name] = layers.FrameError(name=name)(truth, drawn, num_frames)  # (batch,)
         elif name == "prior":
             outputs[name] = layers.PriorMatching(ramp_steps=steps, seed=seed, name=name)(latents, num_steps)  # (batch,)
         elif name == "speaker":
-            x = keras.layers.Dropout(0.3, seed=seed, name="speaker_dropout")(model.get_layer("embedding").output)
-            head = keras.layers.Dense(len(labels["speaker"]), "softmax", dtype="float32", name=name)
+            x = keras.layers.Dropout(0.3, name="speaker_dropout")(model.get_layer("embedding").output)
+            head = keras.layers.Dense(len(labels[objective.label]), "softmax", dtype="float32", name=name)
             outputs[name] = head(x)  # (batch, speakers)
     return keras.Model(model.input, outputs, name="training_graph")

@@ -56,7 +56,7 @@ def build(
         lstm_units: units of each direction of the BLSTM.
         dense_units: size of the last hidden layer, the embedding.
         dropout: share of the features dropped before and after the recurrence; the paper has none.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -82,11 +82,11 @@ def build(
     # (batch * segments, frames/2, mels/2, filters)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name="flatten")(x)
     x = keras.layers.Dense(linear_units, name="linear")(x)  # (batch * segments, frames/2, linear)
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout_before")(x)
+    x = keras.layers.Dropout(dropout, name="dropout_before")(x)
     steps = layers.NumSteps(name="num_steps")(x)  # all of them, (batch * segments,): the zeros are heard
     x = layers.BidirectionalLSTM(lstm_units, name="blstm")(x, steps)  # (batch * segments, frames/2, 2 * units)
     x = layers.AttentionPooling(name="attention")(x, steps)  # (batch * segments, 2 * units)
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout_after")(x)
+    x = keras.layers.Dropout(dropout, name="dropout_after")(x)
     x = keras.layers.Dense(dense_units, use_bias=False, name="dense")(x)  # (batch * segments, dense)
     x = layers.JoinSegments(name="join")(x, num_segments)  # (batch, segments, dense)
     x = keras.layers.Reshape((-1, 1, dense_units), name="as_frames")(x)

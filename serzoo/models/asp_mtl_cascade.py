@@ -52,7 +52,7 @@ def build(
         lstm_units: units of each direction of the BLSTM of each encoder.
         segment_s: length of a segment in seconds, a whole number of steps of the encoders (four hops).
         dropout: share of the features dropped before each recurrence and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -71,12 +71,11 @@ def build(
     # (batch, frames, mels, 3); the same before it was standardised and masked stands in the graph:
     raw = keras.Model([waveform, num_samples], x).get_layer("deltas").output
     coloured = layers.Standardize(axes="all", name="standardize_all")(raw, frames)  # (batch, frames, mels, 3)
-    options = {"dropout": dropout, "seed": seed}
 
     # --- model 1: noise by segment ------------------------------------------------------------------------------
     y, n = layers.conv_stem(x, frames, stem_filters, dropout=dropout / 3, name="noise_stem")
-    shared = layers.frame_encoder(y, n, conv_filters, lstm_units, name="noise_shared_encoder", **options)
-    private = layers.noise_encoder(coloured, frames, noise_filters, lstm_units, name="noise_encoder", **options)
+    shared = layers.frame_encoder(y, n, conv_filters, lstm_units, dropout=dropout, name="noise_shared_encoder")
+    private = layers.noise_encoder(coloured, frames, noise_filters, lstm_units, dropout=dropout, name="noise_encoder")
     # each (batch, frames/4, 2 * units)
     clip = [
         layers.AttentionPooling(64, name="noise_shared")(shared, n),
@@ -96,7 +95,7 @@ def build(
     pooled = {}
     for which, filters in widths.items():
         encoder = f"{which.removeprefix('private_')}_encoder"
-        features = layers.frame_encoder(y, n, filters, lstm_units, name=encoder, **options)
+        features = layers.frame_encoder(y, n, filters, lstm_units, dropout=dropout, name=encoder)
         pooled[which] = layers.AttentionPooling(64, name=which)(features, n, speech)  # (batch, 2 * units)
     embedding = keras.layers.Concatenate(name="embedding")([pooled["shared"], pooled["private_emotion"]])
     of_gender = keras.layers.Concatenate(name="gender_features")([pooled["shared"], pooled["private_gender"]])
@@ -104,7 +103,7 @@ def build(
     # --- heads --------------------------------------------------------------------------------------------------
     outputs = {"noise": noise}
     for task, features in {"emotion": embedding, "gender": of_gender}.items():
-        x = keras.layers.Dropout(dropout, seed=seed, name=f"{task}_dropout_after")(features)
+        x = keras.layers.Dropout(dropout, name=f"{task}_dropout_after")(features)
         outputs[task] = keras.layers.Dense(len(heads[task]), "softmax", dtype="float32", name=task)(x)
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=rate_hz, name=name)
@@ -121,17 +120,17 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
         config: its config; ``objectives`` says which of the five there are.
         labels: class names of each label.
         steps: training steps of the run.
-        seed: seed of the run.
+        seed: not used.
 
     Returns:
         Model with the inputs of ``model``, and its outputs and the objectives by name.
     """
     wanted = ("noise_shared", "private_noise", "shared", "private_emotion", "private_gender")
     read = {which: model.get_layer(which).output for which in wanted}
-    private = _private_emotion(model, config, seed)
+    settings = build.__kwdefaults__ | config.model  # a section may leave arguments to the builder
+    private = _private_emotion(model, settings)
     features = keras.layers.Concatenate(name="noise_embedding")([read["noise_shared"], private])
-    dropped = keras.layers.Dropout(config.model["dropout"], seed=seed, name="noise_emotion_dropout")(features)
-    emotion = keras.layers.Dense(len(labels["emotion"]), "softmax", dtype="float32", name="noise_emotion")(dropped)
+    dropped = keras.layers.Dropout(settings["dropout"], name="noise_emotion_dropout")(features)
     objectives = layers.adversarial_objectives(
         config.objectives,
         labels,
@@ -141,22 +140,14 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
             "noise_difference": (read["noise_shared"], [private, read["private_noise"]]),
             "difference": (read["shared"], [read["private_emotion"], read["private_gender"]]),
         },
-        heads={"noise_emotion": emotion},
+        heads={"noise_emotion": dropped},
     )
     return keras.Model(model.input, {**model.output, **objectives}, name="training_graph")
 
 
-def _private_emotion(model: Classifier, config, seed: int):
+def _private_emotion(model: Classifier, settings: Mapping):
     """Build the private encoder of the emotion in model 1, on the first convolutions of model 1."""
-    settings = config.model
     x, n = model.get_layer("noise_stem_conv2").output  # (batch, frames/4, mels/8, c)
-    frames = layers.frame_encoder(
-        x,
-        n,
-        settings["conv_filters"],
-        settings["lstm_units"],
-        dropout=settings["dropout"],
-        seed=seed,
-        name="noise_emotion_encoder",
-    )
+    widths = settings["conv_filters"], settings["lstm_units"]
+    frames = layers.frame_encoder(x, n, *widths, dropout=settings["dropout"], name="noise_emotion_encoder")
     return layers.AttentionPooling(64, name="noise_private_emotion")(frames, n)  # (batch, 2 * units)

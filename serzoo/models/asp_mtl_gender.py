@@ -47,7 +47,7 @@ def build(
         gender_filters: maps of the three convolutions of the private encoder of the gender.
         lstm_units: units of each direction of the BLSTM of each encoder.
         dropout: share of the features dropped before each recurrence and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -67,7 +67,7 @@ def build(
     pooled = {}
     for which, filters in widths.items():
         encoder = f"{which.removeprefix('private_')}_encoder"
-        frames = layers.frame_encoder(x, n, filters, lstm_units, dropout=dropout, seed=seed, name=encoder)
+        frames = layers.frame_encoder(x, n, filters, lstm_units, dropout=dropout, name=encoder)
         pooled[which] = layers.AttentionPooling(64, name=which)(frames, n)  # (batch, 2 * units)
     embedding = keras.layers.Concatenate(name="embedding")([pooled["shared"], pooled["private_emotion"]])
     of_gender = keras.layers.Concatenate(name="gender_features")([pooled["shared"], pooled["private_gender"]])
@@ -75,7 +75,7 @@ def build(
     # --- heads --------------------------------------------------------------------------------------------------
     outputs = {}
     for task, features in {"emotion": embedding, "gender": of_gender}.items():
-        x = keras.layers.Dropout(dropout, seed=seed, name=f"{task}_dropout_after")(features)
+        x = keras.layers.Dropout(dropout, name=f"{task}_dropout_after")(features)
         outputs[task] = keras.layers.Dense(len(heads[task]), "softmax", dtype="float32", name=task)(x)
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)

@@ -51,7 +51,7 @@ def build(
         lstm_units: units of each direction of the BLSTM of each encoder.
         segment_s: length of a segment in seconds, a whole number of steps of the encoders (four hops).
         dropout: share of the features dropped before each recurrence and before the head of the emotion.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -72,10 +72,9 @@ def build(
 
     # --- encoders -----------------------------------------------------------------------------------------------
     x, n = layers.conv_stem(x, frames, stem_filters, dropout=dropout / 3, name="stem")  # (batch, frames/4, mels/8, c)
-    options = {"dropout": dropout, "seed": seed}
-    shared = layers.frame_encoder(x, n, conv_filters, lstm_units, name="shared_encoder", **options)
-    emotion = layers.frame_encoder(x, n, conv_filters, lstm_units, name="emotion_encoder", **options)
-    noise = layers.noise_encoder(coloured, frames, noise_filters, lstm_units, name="noise_encoder", **options)
+    shared = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, name="shared_encoder")
+    emotion = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, name="emotion_encoder")
+    noise = layers.noise_encoder(coloured, frames, noise_filters, lstm_units, dropout=dropout, name="noise_encoder")
     # each (batch, frames/4, 2 * units)
     pooled = {
         which: layers.AttentionPooling(64, name=which)(frames_of, n)  # (batch, 2 * units)
@@ -84,7 +83,7 @@ def build(
     embedding = keras.layers.Concatenate(name="embedding")([pooled["shared"], pooled["private_emotion"]])
 
     # --- heads --------------------------------------------------------------------------------------------------
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout_after")(embedding)
+    x = keras.layers.Dropout(dropout, name="dropout_after")(embedding)
     both = keras.layers.Concatenate(name="noise_features")([shared, noise])  # (batch, frames/4, 4 * units)
     rate_hz = frontend["sample_rate_hz"]
     segment, step = round(segment_s * rate_hz), round(4 * frontend["hop_ms"] * rate_hz / 1000)

@@ -54,7 +54,7 @@ def build(
         mask_share: share of the steps that are hidden in training.
         mask_span: steps of a span that is hidden.
         dropout: share dropped in each block; three times as much before the heads.
-        seed: seed of masks and dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -74,14 +74,14 @@ def build(
     x = keras.layers.Add(name="placed")([x, position])
     outputs = []
     for i in range(1, num_blocks + 1):
-        x = layers.TransformerBlock(num_heads, units, dropout=dropout, seed=seed, name=f"block{i}")(x, n)
+        x = layers.TransformerBlock(num_heads, units, dropout=dropout, name=f"block{i}")(x, n)
         outputs.append(x)  # (batch, frames/4, width)
     x = layers.WeightedSum(name="layers")(outputs)
     x = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
     embedding = layers.StatisticsPooling(name="embedding")(x, n)  # (batch, 2 * width)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=min(3 * dropout, 0.9), seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=min(3 * dropout, 0.9))  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 
@@ -101,13 +101,14 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
     Returns:
         Model with the inputs of ``model``, and the heads and objectives of the config by name.
     """
+    layers.check_objectives(config.objectives, unlabelled=("masked_prediction",))
     outputs = {task: model.output[task] for task in config.heads}
     if "masked_prediction" in config.objectives:
         # What is to be guessed is what the front end gave, before SpecAugment hid some of it.
         static, (_, num_frames) = model.get_layer("standardize").output[..., 0], model.get_layer("log_mel").output
         truth, _ = layers.StackFrames(model.get_layer("stack").size, name="truth")(static, num_frames)
         _, hidden = model.get_layer("mask").output
-        x = model.get_layer(f"block{config.model['num_blocks']}").output
+        x = model.get_layer(_blocks(model)[-1]).output
         x = keras.layers.Dense(x.shape[-1], "gelu", name="prediction_hidden")(x)
         x = keras.layers.LayerNormalization(epsilon=1e-5, name="prediction_norm")(x)
         guess = keras.layers.Dense(truth.shape[-1], dtype="float32", name="prediction")(x)
@@ -124,6 +125,11 @@ def layer_depths(model: Classifier) -> dict[str, int]:
     Returns:
         Numbers by the name of the layer; layers that are not named have none above them.
     """
-    blocks = [layer.name for layer in model.layers if layer.name.startswith("block")]
+    blocks = _blocks(model)
     below = ("projection", "mask", "positions")
     return {name: len(blocks) - i for i, name in enumerate(blocks)} | dict.fromkeys(below, len(blocks) + 1)
+
+
+def _blocks(model: Classifier) -> list[str]:
+    """Names of the blocks of the encoder, from the bottom up."""
+    return [layer.name for layer in model.layers if layer.name.startswith("block")]

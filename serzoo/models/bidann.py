@@ -49,7 +49,7 @@ def build(
         conv_filters: maps of the other three.
         lstm_units: units of each direction of each BLSTM.
         dropout: share of the features dropped before each recurrence and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -74,13 +74,13 @@ def build(
     for half, bands in zip(HALVES, (x[:, :, :middle], x[:, :, middle:]), strict=True):  # (batch, frames, mels/2, 3)
         y, steps = layers.conv_stem(bands, n, stem_filters, dropout=dropout / 3, name=f"{half}_stem")
         y = layers.frame_encoder(
-            y, steps, conv_filters, lstm_units, dropout=dropout, seed=seed, name=f"{half}_encoder"
+            y, steps, conv_filters, lstm_units, dropout=dropout, name=f"{half}_encoder"
         )  # (batch, frames/4, 2 * units)
         encoded.append(layers.AttentionPooling(64, name=half)(y, steps))  # (batch, 2 * units)
     embedding = keras.layers.Concatenate(name="embedding")(encoded)  # (batch, 4 * units)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 
@@ -99,10 +99,8 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
         Model with the inputs of ``model``, and its outputs and the objectives by name.
     """
     read = {"domain": "embedding", "domain_low": "low", "domain_high": "high"}
-    outputs = dict(model.output)
-    for name, objective in config.objectives.items():
-        if name in read:
-            features = model.get_layer(read[name]).output
-            classes = len(labels[objective.label])
-            outputs[name] = layers.discriminator(features, classes, ramp_steps=steps, name=name)  # (batch, domains)
-    return keras.Model(model.input, outputs, name="training_graph")
+    adversaries = {name: model.get_layer(layer).output for name, layer in read.items()}
+    objectives = layers.adversarial_objectives(
+        config.objectives, labels, steps, adversaries=adversaries, differences={}
+    )  # (batch, domains) each
+    return keras.Model(model.input, {**model.output, **objectives}, name="training_graph")

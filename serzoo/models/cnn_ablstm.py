@@ -48,7 +48,7 @@ def build(
         dropout: share of the features dropped before and after the recurrence; a third of it after the second and
             fourth convolution.
         pooling: how steps become a clip: ``"attention"``, ``"statistics"`` (their mean and deviation) or ``"both"``.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -79,7 +79,7 @@ def build(
     for number, filters in enumerate(others, start=5):
         x, n = conv(filters, 3, name=f"conv{number}")(x, n)  # (batch, frames/4, mels/16, c5)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name="flatten")(x)  # (batch, frames/4, mels/16 * c5)
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout_before")(x)
+    x = keras.layers.Dropout(dropout, name="dropout_before")(x)
     x = layers.BidirectionalLSTM(lstm_units, name="blstm")(x, n)  # (batch, frames/4, 2 * units)
     pooled = []
     if pooling != "statistics":
@@ -90,6 +90,6 @@ def build(
     embedding = keras.layers.Identity(name="embedding")(x)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)

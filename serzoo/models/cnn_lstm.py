@@ -47,7 +47,7 @@ def build(
         attention_heads: heads of the self-attention.
         attention_size: features of each head.
         dropout: share of the features dropped before each BLSTM and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -66,13 +66,13 @@ def build(
     # (batch, frames/4, bands/4, filters)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name="flatten")(x)
     for i, units in enumerate(lstm_units, start=1):
-        x = keras.layers.Dropout(dropout, seed=seed, name=f"dropout{i}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
         x = layers.BidirectionalLSTM(units, name=f"blstm{i}")(x, n)  # (batch, frames/4, 2 * units)
-    x = layers.SelfAttention(attention_heads, attention_size, seed=seed, name="self_attention")(x, n)
+    x = layers.SelfAttention(attention_heads, attention_size, name="self_attention")(x, n)
     embedding = layers.StatisticsPooling(name="embedding")(x, n)  # (batch, 4 * units)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 

@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from serzoo import layers
+from serzoo.errors import ConfigError
 from serzoo.models.classifier import Classifier
 from serzoo.plan import places_of
 
@@ -54,7 +55,7 @@ def build(
         common_size: dimensions of the common subspace.
         ridge: weight of the squared entries of the map; for :func:`training_graph`.
         dropout: share of the features dropped before the recurrence and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks and of the basis of the subspace.
         name: name of the model.
 
     Returns:
@@ -69,13 +70,13 @@ def build(
 
     # --- trunk --------------------------------------------------------------------------------------------------
     x, n = layers.conv_stem(x, n, stem_filters, dropout=dropout / 3, name="stem")  # (batch, frames/4, mels/8, c)
-    x = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, seed=seed, name="encoder")
+    x = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, name="encoder")
     x = layers.AttentionPooling(64, name="attention")(x, n)  # (batch, 2 * units)
     common, specific = layers.CommonSubspace(common_size, seed=seed, name="subspace")(x)
     embedding = keras.layers.Concatenate(name="embedding")([common, specific])  # (batch, common + 2 * units)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 
@@ -92,10 +93,20 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
 
     Returns:
         Model with the inputs of ``model``, its outputs for clips of the source, and the objectives by name.
+
+    Raises:
+        ConfigError: if an objective compares the domains, and the streams are not these two, source first.
     """
+    layers.check_objectives(config.objectives, unlabelled=("common", "kept", "specific"))
+    if {"common", "specific"} & set(config.objectives) and list(config.streams) != ["emotion", "target"]:
+        raise ConfigError(
+            f"{config.name}: streams must be emotion and target, in this order: common and specific compare them. "
+            f"Received: {', '.join(config.streams) or 'none'}."
+        )
     subspace = model.get_layer("subspace")
     features, (common, specific) = subspace.input, subspace.output
-    carried, moved = layers.SpecificMap(config.model["ridge"], name="map")(specific)  # (batch, 2 * units), equal
+    ridge = config.model.get("ridge", build.__kwdefaults__["ridge"])
+    carried, moved = layers.SpecificMap(ridge, name="map")(specific)  # (batch, 2 * units), equal
     fixed = keras.ops.stop_gradient  # what is fitted to features must not move them
     num_source = places_of(config.streams, config.training.batch_size)["emotion"]
     x = keras.layers.Concatenate(name="embedding_of_source")([common, carried])  # (batch, common + 2 * units)

@@ -45,7 +45,7 @@ def build(
         conv_filters: maps of the other three.
         lstm_units: units of each direction of the BLSTM.
         dropout: share of the features dropped before the recurrence and before the heads.
-        seed: seed of the masks and of the dropout.
+        seed: seed of the masks.
         name: name of the model.
 
     Returns:
@@ -60,11 +60,11 @@ def build(
 
     # --- trunk --------------------------------------------------------------------------------------------------
     x, n = layers.conv_stem(x, n, stem_filters, dropout=dropout / 3, name="stem")  # (batch, frames/4, mels/8, c)
-    x = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, seed=seed, name="encoder")
+    x = layers.frame_encoder(x, n, conv_filters, lstm_units, dropout=dropout, name="encoder")
     embedding = layers.AttentionPooling(64, name="embedding")(x, n)  # (batch, 2 * units)
 
     # --- heads --------------------------------------------------------------------------------------------------
-    outputs = layers.softmax_heads(embedding, heads, dropout=dropout, seed=seed)  # (batch, classes) each
+    outputs = layers.softmax_heads(embedding, heads, dropout=dropout)  # (batch, classes) each
     inputs = {"waveform": waveform, "num_samples": num_samples}
     return Classifier(inputs=inputs, outputs=outputs, heads=heads, sample_rate_hz=frontend["sample_rate_hz"], name=name)
 
@@ -82,14 +82,15 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
     Returns:
         Model with the inputs of ``model``, and its outputs and the objectives by name.
     """
+    layers.check_objectives(config.objectives, labelled=("augmentation",), unlabelled=("reconstruction",))
     encoded, _ = model.get_layer("embedding").input  # (batch, frames/4, 2 * units)
     truth, (_, num_frames) = model.get_layer("standardize").output[..., 0], model.get_layer("log_mel").output
     outputs = dict(model.output)
-    for name in config.objectives:
+    for name, objective in config.objectives.items():
         if name == "reconstruction":
             drawn = layers.FrameDecoder(128, upsampling=4, name="decoder")(encoded, truth)  # (batch, frames, mels)
             outputs[name] = layers.FrameError(name=name)(truth, drawn, num_frames)  # (batch,)
         elif name == "augmentation":
-            head = keras.layers.Dense(len(labels["augmentation"]), "softmax", dtype="float32", name=name)
+            head = keras.layers.Dense(len(labels[objective.label]), "softmax", dtype="float32", name=name)
             outputs[name] = head(model.get_layer("embedding").output)  # (batch, types)
     return keras.Model(model.input, outputs, name="training_graph")

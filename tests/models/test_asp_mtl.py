@@ -164,6 +164,17 @@ def test_parameters_of_the_path_to_the_emotion():
         assert emotion_parameters(model) < model.count_params()
 
 
+def test_model_1_of_the_cascade_has_the_sizes_that_the_builder_chose_and_tells_the_label_that_it_is_given():
+    sizes = {"stem_filters": [8, 8], "noise_filters": [8, 8, 8], "gender_filters": [8, 8, 8], "segment_s": 0.64}
+    objectives = {"noise_emotion": {"label": "gender", "loss_weight": 0.5}}
+    settings, model, labels = build("asp_mtl_cascade", model=sizes, objectives=objectives)
+    graph = graph_of("asp_mtl_cascade", settings, model, labels)
+    for part in ("conv3", "dropout", "blstm"):
+        own, other = (graph.get_layer(f"{which}_encoder_{part}").get_config() for which in ("noise_emotion", "emotion"))
+        assert own | {"name": None} == other | {"name": None}
+    assert graph.output["noise_emotion"].shape == (None, 2)
+
+
 @pytest.mark.parametrize(
     ("objectives", "message"),
     [

@@ -94,6 +94,35 @@ def test_a_training_step_moves_every_weight(name):
         assert np.array_equal(old, weight) == ("/standardize/" in f"/{weight.path}"), weight.path
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_every_dropout_draws_by_a_seed_of_its_own(name):
+    """Of two layers with one seed and one shape, each would drop what the other drops, in every step."""
+    settings = golden.settings_of(name)
+    model = building.build(settings, building.heads_of(settings, golden.CLASSES), seed=0)
+    if graph := registry.training_graph(name):
+        labels = {label: ["a", "b"] for label in settings.labels.values() if label}
+        model = graph(model, settings, labels | model.heads, 10, 0)
+    seeds = [
+        int(layer.seed_generator.state[0])
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Dropout) and layer.rate
+    ]
+    assert len(set(seeds)) == len(seeds), seeds
+
+
+@pytest.mark.parametrize("name", ["asp_mtl_gender", "bert_mtl"])
+def test_the_seed_of_a_build_is_that_of_weights_masks_and_dropout(name):
+    settings = golden.settings_of(name)
+    inputs = {key: keras.ops.convert_to_tensor(values) for key, values in INPUTS.items()}
+
+    def told(seed):
+        model = building.build(settings, building.heads_of(settings, golden.CLASSES), seed=seed)
+        return np.asarray(model(inputs, training=True)["emotion"])
+
+    np.testing.assert_array_equal(told(3), told(3))
+    assert not np.array_equal(told(3), told(4))
+
+
 def test_keras_file_in_this_and_in_a_fresh_process(models, tmp_path):
     np.savez(tmp_path / "inputs.npz", **INPUTS)
     paths = {name: str(tmp_path / f"{name}.keras") for name in registry.names()}

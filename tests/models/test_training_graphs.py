@@ -43,6 +43,12 @@ def wrapped(name, **overrides):
     return config, model, wrapper
 
 
+def graph_of(name, **overrides):
+    config = tiny(name, **overrides)
+    model = building.build(config, {task: LABELS[task] for task in config.heads}, seed=0)
+    return registry.training_graph(name)(model, config, LABELS, 10, 0)
+
+
 def batch(config, wrapper):
     inputs = {
         "waveform": (0.1 * RNG.standard_normal((BATCH, 6000))).astype("float32"),
@@ -80,8 +86,45 @@ def test_a_step_trains_heads_and_objectives(name):
 
 
 def test_an_objective_that_a_model_does_not_know_is_named():
-    with pytest.raises(ConfigError, match="heads and objectives must be what the model puts out in training"):
+    with pytest.raises(ConfigError, match="objectives must be among augmentation, reconstruction. Received: contrast"):
         wrapped("mtl_aug", objectives={"contrast": {"label": None, "loss_weight": 1.0}})
+
+
+@pytest.mark.parametrize(
+    ("name", "objective", "label", "message"),
+    [
+        ("bidann", "domain", None, "objectives.domain.label must be the name of a label. Received: None"),
+        ("mtl_aug", "augmentation", None, "objectives.augmentation.label must be the name of a label"),
+        ("aae_mtl", "prior", "gender", "objectives.prior.label must be null: it is a loss of its own"),
+        ("bert_mtl", "masked_prediction", "gender", "objectives.masked_prediction.label must be null"),
+    ],
+)
+def test_an_objective_with_a_label_of_the_wrong_kind_is_named(name, objective, label, message):
+    with pytest.raises(ConfigError, match=message):
+        graph_of(name, objectives={objective: {"label": label, "loss_weight": 1.0}})
+
+
+@pytest.mark.parametrize(("name", "objective"), [("mtl_aug", "augmentation"), ("aae_mtl", "speaker")])
+def test_an_objective_tells_the_label_that_it_is_given(name, objective):
+    graph = graph_of(name, objectives={objective: {"label": "gender", "loss_weight": 1.0}})
+    assert graph.output[objective].shape == (None, len(LABELS["gender"]))
+
+
+@pytest.mark.parametrize(
+    "streams", [{}, {"target": 0.5, "emotion": 0.5}, {"emotion": 1.0, "gender": 1.0, "target": 1.0}]
+)
+def test_dstl_compares_the_source_with_the_target_and_nothing_else(streams):
+    with pytest.raises(ConfigError, match="dstl: streams must be emotion and target, in this order"):
+        graph_of("dstl", streams=streams)
+    kept = {"kept": {"label": None, "loss_weight": 1.0}}
+    assert set(graph_of("dstl", streams=streams, objectives=kept).output) == {"emotion", "kept"}
+
+
+def test_what_a_section_leaves_out_is_the_builders_own():
+    graph = graph_of("dstl", model={"lstm_units": 4, "common_size": 2, "conv_filters": [4, 4, 4]})
+    assert graph.get_layer("map").ridge == 1e-2
+    graph = graph_of("bert_mtl", model={"width": 8, "num_heads": 2, "units": 8}, objectives=MASKED)
+    assert graph.get_layer("prediction_hidden").input is graph.get_layer("block4").output
 
 
 def test_dstl_reads_the_source_through_its_map_and_judges_without():
