@@ -7,10 +7,14 @@ import platform
 import sys
 from importlib import metadata
 
-from serzoo import config, registry, versions
+from serzoo import versions
 from serzoo.errors import SerzooError
 
-PACKAGES = ("numpy", "pandas", "librosa", "soundfile", "soxr", "pydantic", "typer")
+# What setup.cfg requires beside TensorFlow and Keras.
+PACKAGES = (
+    *("numpy", "pandas", "matplotlib", "librosa", "soundfile", "soxr", "tensorboard", "PyYAML", "pydantic"),
+    *("typer", "rich", "Jinja2"),
+)
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 
 
@@ -90,6 +94,11 @@ def _examine_decoder(facts: list, problems: list) -> None:
 
 
 def _examine_weights(facts: list, problems: list) -> None:
+    try:
+        from serzoo import config, registry
+    except ImportError as error:
+        problems.append(f"No model can be read: {_one_line(error)}.")
+        return
     whole = 0
     for name in registry.names():
         try:

@@ -4,6 +4,7 @@ A ``manifest.csv`` beside them, with the columns ``file`` and ``licence``, says 
 """
 
 import csv
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from serzoo import audio
 from serzoo.corpora import OWN_LICENCE
+from serzoo.corpora.corpus import read_text
 from serzoo.errors import CorpusError
 
 
@@ -47,11 +49,19 @@ def licences(root: str | os.PathLike) -> set[str]:
 
     Args:
         root: the folder.
+
+    Raises:
+        CorpusError: if the manifest lacks a column.
     """
     manifest, told = Path(root) / "manifest.csv", {}
     if manifest.is_file():
-        with manifest.open(encoding="utf-8", newline="") as file:
-            told = {row.get("file"): row.get("licence") or "" for row in csv.DictReader(file)}
+        reader = csv.DictReader(io.StringIO(read_text(manifest), newline=""))
+        names = reader.fieldnames or ()
+        if not {"file", "licence"} <= set(names):
+            raise CorpusError(
+                f"{manifest} must have the columns file and licence. Received: {', '.join(names) or 'none'}."
+            )
+        told = {row["file"]: row["licence"] or "" for row in reader}
     files = [path.relative_to(root).as_posix() for path in audio.find(root)]
     return {"-".join(told.get(file, "").split()) or OWN_LICENCE for file in files}
 

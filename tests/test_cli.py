@@ -1,9 +1,11 @@
 """The command line with a stand-in for the model, and at the end the real thing in a process of its own."""
 
+import configparser
 import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -418,12 +420,28 @@ def test_doctor_names_what_is_wrong(run, monkeypatch):
         ("tensorflow", "2.16.1", "TensorFlow 2.16.1 is outside the tested range 2.17 to 2.21."),
         ("tensorflow", "2.22.0rc1", "TensorFlow 2.22.0rc1 is outside the tested range 2.17 to 2.21."),
         ("soxr", None, "soxr is missing: python -m pip install soxr."),
+        ("PyYAML", None, "PyYAML is missing: python -m pip install PyYAML."),
     ],
 )
 def test_doctor_judges_versions(monkeypatch, package, version, problem):
     real = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: version if name == package else real(name))
     assert any(found.startswith(problem) for found in doctor.examine()[1])
+
+
+def test_doctor_asks_for_all_that_is_required():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    required = {re.match(r"[\w.-]+", line)[0] for line in setup["options"]["install_requires"].split("\n") if line}
+    assert {*doctor.PACKAGES} == required - {"tensorflow", "keras"}
+
+
+@pytest.mark.parametrize("package", ["pydantic", "yaml"])
+def test_doctor_works_without_what_it_asks_for(package):
+    lost = f"import sys; sys.modules['keras'] = sys.modules['{package}'] = None"
+    code = f"{lost}; from serzoo.doctor import examine; print(examine()[1])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert f"No model can be read: import of {package} halted" in done.stdout, done.stderr
 
 
 def test_doctor_sees_changed_and_missing_weights(monkeypatch, tmp_path):

@@ -60,6 +60,24 @@ def test_a_manifest_tells_the_licences(tmp_path):
     assert rooms.licences(tmp_path) == {"CC-BY-SA-3.0", "as its owner says"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_manifest_in_the_encoding_of_whoever_wrote_it(tmp_path, encoding):
+    write(tmp_path / "hall.wav", MEASURED["church"])
+    (tmp_path / "manifest.csv").write_bytes("file,licence,room\nhall.wav,CC BY 3.0,Küche\n".encode(encoding))
+    assert rooms.licences(tmp_path) == {"CC-BY-3.0"}
+
+
+@pytest.mark.parametrize(
+    ("text", "received"),
+    [("file,license\nhall.wav,CC0-1.0\n", "file, license"), ("file;licence\n", "file;"), ("", "none")],
+)
+def test_a_manifest_without_its_columns(tmp_path, text, received):
+    write(tmp_path / "hall.wav", MEASURED["church"])
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(CorpusError, match=f"manifest.csv must have the columns file and licence. Received: {received}"):
+        rooms.licences(tmp_path)
+
+
 def test_folders_that_hold_no_room(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match="must hold impulse responses as sound files. Received"):

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from serzoo.corpora.corpus import AUDIO_SUFFIXES, CorpusInfo, Scan, find_files, split_copies
-from serzoo.corpora.video import FOLDER, SUFFIXES
+from serzoo.corpora.video import FOLDER, SUFFIXES, sound_first
 
 _EMOTIONS = {
     "angry": "anger",
@@ -75,10 +75,7 @@ def scan(root: Path) -> Scan:
             found[file] = tuple(group.lower() for group in match.groups())
         else:
             skipped.setdefault("outside the official folders", []).append(file)
-    # A sound file beside its video is the same scene, found without ffmpeg; it wins, and the video is no copy.
-    sounds = {key for file, key in found.items() if not file.lower().endswith(SUFFIXES)}
-    files = [file for file, key in found.items() if not (file.lower().endswith(SUFFIXES) and key in sounds)]
-    kept, copies = split_copies(files, found.get)
+    kept, copies = split_copies(sound_first(found), found.get)
     if copies:
         skipped["another copy of the same utterance"] = copies
     rows = []

@@ -171,7 +171,7 @@ def _trace(root: Path, name: str) -> list[tuple[float, float, float]]:
 
 
 def _csv_trace(text: str) -> list[tuple[float, float, float]]:
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=";"))
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), restval="", delimiter=";"))
     names = {name.strip().lower(): name for name in (rows[0] if rows else {}) if name}
     wanted = [names.get(name) for name in ("timestamp", *_DIMENSIONS)]
     if None in wanted:

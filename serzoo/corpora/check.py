@@ -15,6 +15,7 @@ from serzoo.corpora.readers import info
 from serzoo.corpora.reading import folder, scan
 from serzoo.corpora.sound import Sound, listen, some
 from serzoo.corpora.video import with_sound
+from serzoo.errors import CorpusError
 
 
 class Count(NamedTuple):
@@ -103,7 +104,7 @@ def check(
         root: folder in the official layout, complete or not; for a table its file.
         sound: whether to decode every file, to find empty, unreadable, silent and bit-identical ones.
         progress: called with the number of files decoded so far and of all files.
-        **options: as of :func:`serzoo.corpora.read`.
+        **options: as of :func:`serzoo.corpora.read`; a noise corpus takes none.
 
     Returns:
         The report; ``print`` it, or ask for its ``ok`` and ``problems``.
@@ -118,7 +119,9 @@ def check(
         True
     """
     if name.partition(":")[0] in noise_names():
-        return check_noise(name, root, sound=sound, progress=progress, **options)
+        if options:
+            raise CorpusError(f"The corpus {name} takes no options. Received: {', '.join(options)}.")
+        return check_noise(name, root, sound=sound, progress=progress)
     official = info(name)
     rows, skipped = scan(name, root, **options)
     base = folder(name, root, **options)

@@ -11,8 +11,9 @@ https://doi.org/10.21437/Interspeech.2005-446
 
 import re
 from pathlib import Path
+from typing import Any
 
-from serzoo.corpora.corpus import CorpusInfo, Scan, find_files, split_copies, stem_of
+from serzoo.corpora.corpus import CorpusInfo, Scan, find_files, scan_names, stem_of
 
 # Initials of the German words: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
 _EMOTIONS = {
@@ -91,24 +92,13 @@ def scan(root: Path) -> Scan:
         >>> scan(Path("EmoDB")).rows[0]["emotion"]  # doctest: +SKIP
         'happiness'
     """
-    skipped: dict[str, list[str]] = {}
-    matches = {}
-    for file in find_files(root, max_depth=1):
-        folder = file.rpartition("/")[0]
-        if folder.lower() not in ("", "wav"):
-            continue
-        match = _FILE_NAME.fullmatch(stem_of(file))
-        known = match and match[1] in _SPEAKERS and match[2] in _TEXTS and match[3] in _EMOTIONS
-        if known:
-            matches[file] = match
-        else:
-            skipped.setdefault("not an EmoDB file name", []).append(file)
-    files, copies = split_copies(matches)
-    if copies:
-        skipped["another copy of the same utterance"] = copies
-    rows = []
-    for file in files:
-        speaker, text, emotion, _ = matches[file].groups()
-        row = {"corpus": INFO.name, "file": file, "emotion": _EMOTIONS[emotion]}
-        rows.append(row | {"gender": _SPEAKERS[speaker], "speaker": speaker, "text": _TEXTS[text]})
-    return Scan(rows, skipped)
+    files = [file for file in find_files(root, max_depth=1) if file.rpartition("/")[0].lower() in ("", "wav")]
+    return scan_names(INFO.name, files, _row)
+
+
+def _row(file: str) -> dict[str, Any] | str:
+    match = _FILE_NAME.fullmatch(stem_of(file))
+    if not match or match[1] not in _SPEAKERS or match[2] not in _TEXTS or match[3] not in _EMOTIONS:
+        return "not an EmoDB file name"
+    speaker, text, emotion, _ = match.groups()
+    return {"emotion": _EMOTIONS[emotion], "gender": _SPEAKERS[speaker], "speaker": speaker, "text": _TEXTS[text]}

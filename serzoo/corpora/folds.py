@@ -68,11 +68,18 @@ def all_speakers(table: "pd.DataFrame") -> Fold:
     Args:
         table: with the columns ``corpus`` and ``speaker``.
 
+    Raises:
+        CorpusError: if a speaker is missing.
+
     Example:
         >>> import pandas as pd
         >>> all_speakers(pd.DataFrame({"corpus": ["emodb"], "speaker": ["03"]})).train
         (('emodb', '03'),)
     """
+    if table["speaker"].isna().any():
+        raise CorpusError(
+            f"A fold needs the speaker of every row. Received {table['speaker'].isna().sum()} rows without one."
+        )
     return Fold(None, tuple(sorted(set(zip(table["corpus"], table["speaker"], strict=True)))), (), ())
 
 

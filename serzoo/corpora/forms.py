@@ -7,6 +7,7 @@ Example:
     ('emodb', '03')
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from serzoo.corpora.corpus import stem_of
@@ -21,6 +22,27 @@ def person(speaker: tuple[str, str]) -> tuple[str, str]:
     """Tell who a ``(corpus, speaker)`` is: the same in every form of a corpus."""
     corpus, name = speaker
     return FORM_OF.get(corpus, corpus), name
+
+
+def heard(speakers: Mapping[str, Sequence[str]], pairs: Iterable[tuple[str, str]]) -> list[bool]:
+    """Tell of whom a model has heard the voice, in whatever form of a corpus.
+
+    Args:
+        speakers: training speakers by corpus, as they travel with the weights.
+        pairs: corpus and name of each speaker to ask about.
+
+    Example:
+        >>> heard({"emodb_first2s": ["03"]}, [("emodb", "03"), ("emodb", "08")])
+        [True, False]
+    """
+    known = {person((corpus, str(name))) for corpus, names in speakers.items() for name in names}
+    return [person((corpus, str(name))) in known for corpus, name in pairs]
+
+
+def without(table: "pd.DataFrame", speakers: Iterable[tuple[str, str]]) -> "pd.DataFrame":
+    """Rows of other persons than these speakers, in whatever form of a corpus."""
+    persons = set(map(person, speakers))
+    return table.loc[[person(pair) not in persons for pair in zip(table["corpus"], table["speaker"], strict=True)]]
 
 
 def in_one_form(table: "pd.DataFrame") -> list[bool]:

@@ -18,6 +18,7 @@ import re
 from pathlib import Path
 
 from serzoo.corpora.corpus import AUDIO_SUFFIXES, CorpusInfo, Scan, find_files, read_text, split_copies
+from serzoo.corpora.video import sound_first
 from serzoo.errors import CorpusError
 
 _EMOTIONS = {
@@ -86,7 +87,7 @@ def scan(root: Path) -> Scan:
         said; ``split`` the official part; ``gender`` is missing but for the six main characters.
 
     Raises:
-        CorpusError: if a table lacks a column.
+        CorpusError: if a table lacks a column or a row is cut.
 
     Example:
         >>> scan(Path("MELD.Raw")).rows[0]["speaker"]  # doctest: +SKIP
@@ -110,10 +111,7 @@ def scan(root: Path) -> Scan:
             skipped.setdefault("a recording without a label", []).append(file)
         else:
             found[file] = key
-    # A sound file beside its video is the same utterance, found without ffmpeg; it wins, and the video is no copy.
-    sounds = {key for file, key in found.items() if not file.lower().endswith(".mp4")}
-    files = [file for file, key in found.items() if not (file.lower().endswith(".mp4") and key in sounds)]
-    kept, copies = split_copies(files, found.get)
+    kept, copies = split_copies(sound_first(found), found.get)
     if copies:
         skipped["another copy of the same utterance"] = copies
     missing = sorted(" ".join(key) for key in set(labels) - set(found.values()) - _BAD)
@@ -135,7 +133,11 @@ def _labels(root: Path) -> dict[tuple[str, str], dict[str, str]]:
                 f"Received: {', '.join(reader.fieldnames or [])}."
             )
         for line in reader:
-            emotion = _EMOTIONS.get((line["Emotion"] or "").strip().lower())
+            if None in line.values():
+                raise CorpusError(
+                    f"Line {reader.line_num} of {file} must have {len(reader.fieldnames)} fields: it is cut."
+                )
+            emotion = _EMOTIONS.get(line["Emotion"].strip().lower())
             dialogue, speaker = f"dia{line['Dialogue_ID']}", line["Speaker"].strip()
             row = {"emotion": emotion, "gender": _GENDERS.get(speaker), "speaker": speaker}
             row |= {"session": f"{part} {dialogue}", "text": line["Utterance"].strip(), "split": part}

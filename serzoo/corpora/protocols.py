@@ -149,12 +149,12 @@ class Protocol:
                 f"Protocol {self.name} needs the speaker of every row. Received {table['speaker'].isna().sum()} rows "
                 "without one."
             )
-        key = ["corpus", "file", "start", "end"]
+        key = ["corpus", "file", "start"]  # of predictions
         if set(key) <= set(table.columns) and table.duplicated(key).any():
             twice = table[table.duplicated(key)].iloc[0]
             raise CorpusError(
-                f"Every utterance may stand once in a table. Received {table.duplicated(key).sum()} duplicate rows, "
-                f"the first {twice['corpus']}: {twice['file']}."
+                f"Every file and start may stand once in a table. Received {table.duplicated(key).sum()} duplicate "
+                f"rows, the first {twice['corpus']}: {twice['file']}."
             )
 
     def _refuse_empty_classes(self, folds: list[Fold], kept: "pd.DataFrame") -> None:

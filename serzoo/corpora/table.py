@@ -11,6 +11,7 @@ the nearest folder above the table in which the first file exists is taken.
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -80,7 +81,7 @@ def scan(
 
     Raises:
         CorpusError: if the file has another encoding or form, lacks a column, has a label that is not known, times
-            that are none, or the same row twice.
+            that are none, or the same file and start twice.
 
     Example:
         >>> scan(Path("mine.csv"), columns={"emotion": "label"}).rows[0]["emotion"]  # doctest: +SKIP
@@ -99,9 +100,9 @@ def scan(
     for number, line in enumerate(lines, start=1):
         row = _row(where, number, line, names, known, unknown)
         row["file"] = _relative(base, row["file"])
-        key = (row["file"], row.get("start"), row.get("end"))
+        key = (row["file"], row.get("start"))
         if key in seen:
-            raise CorpusError(f"Every utterance may stand once in {where}. Row {number} repeats {row['file']}.")
+            raise CorpusError(f"Every file and start may stand once in {where}. Row {number} repeats {row['file']}.")
         seen.add(key)
         if is_there(row["file"]):
             rows.append(row)
@@ -110,12 +111,13 @@ def scan(
     if unknown:
         raise CorpusError(
             f"Unknown emotions in {where}: {join(sorted(unknown))}. Known: {', '.join(EMOTIONS)} and their "
-            "usual forms. Name the others with emotions={label: emotion or None}."
+            "usual forms. Rename the others, or read the table with "
+            "serzoo.corpora.read(..., emotions={label: emotion or None})."
         )
     if missing and not rows:
         raise CorpusError(
             f"None of the {len(missing)} files of {where} is there, the first {missing[0]} in {str(base)!r}. "
-            "Tell what they are relative to with folder=."
+            "Write them relative to it, or read the table with serzoo.corpora.read(..., folder=...)."
         )
     return Scan(rows, {"no such file": missing} if missing else {})
 
@@ -138,7 +140,7 @@ def _names(where: str, found: list[str], columns: Mapping[str, str], root: Path)
     if lacking:
         raise CorpusError(
             f"The table {where} lacks the columns {', '.join(lacking)}. Received: {', '.join(found) or 'none'}. "
-            "Name them with columns={'emotion': 'their name', ...}."
+            "Rename them, or read the table with serzoo.corpora.read(..., columns={'emotion': 'their name', ...})."
         )
     used = set(names.values())
     return names | {name: name for name in found if name not in used and name not in names and name != "corpus"}
@@ -162,7 +164,7 @@ def _row(
     row: dict[str, Any] = {"corpus": INFO.name}
     for ours, theirs in names.items():
         value = line.get(theirs)
-        if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        if value is None or _is_nan(value) or (isinstance(value, str) and not value.strip()):
             continue
         if ours in ("start", "end"):
             row[ours] = _seconds(where, number, theirs, value)
@@ -176,7 +178,7 @@ def _row(
             row |= {ours: _GENDERS[str(value).strip().lower()]} if str(value).strip().lower() in _GENDERS else {}
         else:
             row[ours] = str(value).strip() if ours in COLUMNS else value
-    row = {key: value for key, value in row.items() if value == value}
+    row = {key: value for key, value in row.items() if not _is_nan(value)}
     if "file" not in row:
         raise CorpusError(f"Row {number} of {where} names no file.")
     if row.get("end", float("inf")) <= row.get("start", 0.0):
@@ -185,6 +187,10 @@ def _row(
             f"Received: start {row.get('start', 0.0)}, end {row['end']}."
         )
     return row
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)  # a Parquet table may hold arrays, too
 
 
 def _seconds(where: str, number: int, name: str, value: Any) -> float:

@@ -60,7 +60,7 @@ def _decode(path: Path, encoding: str | None) -> str:
     except (UnicodeDecodeError, LookupError) as error:
         raise CorpusError(
             f"The table {path.name!r} is not {encoding or 'UTF-8'}: {error}. "
-            "Name its encoding, such as encoding='cp1252'."
+            "Save it as UTF-8, or name its encoding: serzoo.corpora.read(..., encoding='cp1252')."
         ) from error
 
 
@@ -134,8 +134,8 @@ def _read_audformat(root: Path, name: str | None) -> list[dict[str, Any]]:
     name = name or next(iter(with_emotion), None)
     if name not in tables:
         raise CorpusError(
-            f"The database {str(root)!r} needs a table with a column emotion, or table= one of: "
-            f"{', '.join(tables) or 'none'}. Received: {name}."
+            f"The database {str(root)!r} needs a table with a column emotion, or serzoo.corpora.read(..., table=NAME), "
+            f"one of: {', '.join(tables) or 'none'}. Received: {name}."
         )
     rows = _read_part(root, name)
     others = [key for key, columns in tables.items() if key != name and {"speaker", "gender"} & set(columns)]
@@ -144,12 +144,14 @@ def _read_audformat(root: Path, name: str | None) -> list[dict[str, Any]]:
     }
     if isinstance(speakers, str) and speakers in (header.get("misc_tables") or {}):  # a table of speakers
         speakers = {row["speaker"]: row for row in _read_part(root, speakers) if row.get("speaker")}
+    # Names of speakers may be numbers in YAML and Parquet; in CSV they are text.
+    speakers = {str(key): value for key, value in speakers.items()} if isinstance(speakers, dict) else {}
     for row in rows:
         for column in ("speaker", "gender"):
             value = about.get(row.get("file"), {}).get(column)
             if row.get(column) is None and value is not None:
                 row[column] = value
-        person = speakers.get(row.get("speaker")) if isinstance(speakers, dict) else None
+        person = speakers.get(str(row.get("speaker")))
         if isinstance(person, dict) and row.get("gender") is None:
             row["gender"] = _first(person, ("gender", "sex"))
     if not rows:

@@ -7,6 +7,7 @@ same path. Nothing else in a root is ever written.
 import os
 import shutil
 import subprocess
+from collections.abc import Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,23 @@ def with_sound(root: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if all(errors) and len(missing) == len(videos):
             raise CorpusError(f"ffmpeg took no sound out of {len(missing)} videos. {missing[0]}: {errors[0]}")
     return [row | {"file": _sound_of(root, row["file"], wanted)} for row in rows]
+
+
+def sound_first(files: Mapping[str, Hashable]) -> list[str]:
+    """Leave out the videos that have a sound file beside them: the same utterance, heard without ffmpeg.
+
+    Args:
+        files: path to what names the utterance.
+
+    Returns:
+        The other paths, in their order.
+
+    Example:
+        >>> sound_first({"a.avi": 1, "a.wav": 1, "b.avi": 2})
+        ['a.wav', 'b.avi']
+    """
+    heard = {key for file, key in files.items() if not file.lower().endswith(SUFFIXES)}
+    return [file for file, key in files.items() if key not in heard or not file.lower().endswith(SUFFIXES)]
 
 
 def _sound_of(root: Path, file: str, wanted: dict[str, str]) -> str:

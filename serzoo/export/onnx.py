@@ -1,6 +1,7 @@
 """ONNX: one file with the log-mel spectrogram inside, for ONNX Runtime on any system."""
 
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -38,7 +39,7 @@ def write(model: Classifier, folder: Path) -> Report:
         ExportError: if the packages of ``serzoo[onnx]`` are missing, ONNX cannot hold the model, the file answers
             otherwise than the model, or it cannot be written.
     """
-    check_packages()
+    _check_packages("onnx", "onnxruntime", "tf2onnx")
     # ONNX has no Fourier transform that runtimes agree on; a file with one is written, and is invalid.
     network = inference_model(model, implementation="dft")
     with aside(folder) as place:
@@ -58,6 +59,7 @@ class OnnxExport(Exported):
     """
 
     def __init__(self, path: Path):
+        _check_packages("onnxruntime")
         import onnxruntime
 
         try:
@@ -77,16 +79,10 @@ class OnnxExport(Exported):
         return dict(zip(OUTPUTS, answers, strict=True))
 
 
-def check_packages() -> None:
-    """Say at once which extra is missing.
-
-    Raises:
-        ExportError: if one of the packages is not installed.
-    """
+def _check_packages(*names: str) -> None:
     try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import tf2onnx  # noqa: F401
+        for name in names:
+            importlib.import_module(name)
     except ImportError as error:
         raise ExportError(f'ONNX needs {error.name}, not installed: pip install "serzoo[onnx]".') from error
 

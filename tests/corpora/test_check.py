@@ -43,6 +43,11 @@ def test_a_wrong_root_is_refused_as_by_the_reader(tmp_path, ravdess_root):
         corpora.check("emodb", ravdess_root)
 
 
+def test_options_that_no_noise_takes(tmp_path):
+    with pytest.raises(CorpusError, match="The corpus folder:mine takes no options. Received: stretch_s"):
+        corpora.check("folder:mine", touch(tmp_path, ["a.wav"]), stretch_s=3.0)
+
+
 def test_bad_recordings_are_named(tmp_path):
     names = [file for file in ravdess_files([7]) if "-03-01-" in file or "-05-" in file]
     for index, name in enumerate(names):

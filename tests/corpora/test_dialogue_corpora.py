@@ -238,6 +238,16 @@ def test_meld_parts_tables_and_known_bad_files(tmp_path):
         corpora.scan("meld", root)
 
 
+@pytest.mark.parametrize("row", ["2,What?,Jo", "2,What?", "2,What?,Joey,anger,negative,0,1"])
+def test_meld_tables_that_are_cut(tmp_path, row):
+    path = meld_root(tmp_path) / "dev_sent_emo.csv"
+    path.write_text(f"{MELD_HEADER}1,Same name.,Ross,anger,negative,0,0,4,7,x,y\n{row}")
+    with pytest.raises(CorpusError, match="Line 3 of dev_sent_emo.csv must have 11 fields: it is cut"):
+        corpora.scan("meld", tmp_path)
+    with pytest.raises(CorpusError, match="not a root of emodb"):  # which looks at it, too
+        corpora.scan("emodb", tmp_path)
+
+
 def afew_root(root):
     return touch(root, ["Train_AFEW/Angry/000046280.avi", "Val_AFEW/Happy/000149120.avi", "Test/0001.avi"])
 
@@ -354,6 +364,11 @@ def test_sewa_stretches(tmp_path):
         CorpusError, match="labels/Devel_HU_02.csv cannot be read: its columns must be.*Received: time, anger"
     ):
         corpora.read("avec", tmp_path)
+    write_texts(tmp_path, {"labels/Devel_HU_02.csv": text + "'Devel_HU_02';8.0;-0.2"})
+    with pytest.raises(CorpusError, match="labels/Devel_HU_02.csv cannot be read: could not convert"):
+        corpora.read("avec", tmp_path)
+    with pytest.raises(CorpusError, match="not a root of emodb"):  # which looks at it, too
+        corpora.scan("emodb", tmp_path)
 
 
 def test_recola_traces_that_disagree_are_refused(tmp_path):

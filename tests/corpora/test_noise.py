@@ -77,9 +77,12 @@ def test_esc50_and_the_esc10_in_it(tmp_path):
 def test_musan(tmp_path):
     files = ["music/fma/music-fma-0000.wav", "noise/free-sound/noise-free-sound-0000.wav"]
     files += ["speech/us-gov/speech-us-gov-0003.wav", "noise/free-sound/music-fma-0000.wav"]
+    files += ["music/fma-western-art/music-fma-wa-0000.wav", "music/hd-classical/music-hd-0001.wav"]
     rows, skipped = corpora.scan_noise("musan", touch(tmp_path, [*files, "README", "noise/free-sound/LICENSE"]))
     assert [(row["noise"], row["collection"]) for row in rows] == [
+        ("music", "fma-western-art"),
         ("music", "fma"),
+        ("music", "hd-classical"),
         ("noise", "free-sound"),
         ("speech", "us-gov"),
     ]
@@ -207,6 +210,10 @@ def test_babble_refuses_the_training_corpus_and_too_few_speakers(tmp_path):
     table = speech(tmp_path, (500,))
     with pytest.raises(SpeakerLeakError, match="never hears in training, so not from emodb"):
         corpora.babble(table, {"emodb": tmp_path}, trained_on=iter(["emodb", "ravdess"]))
+    with pytest.raises(SpeakerLeakError, match="so not from emodb_first2s. Trained on: emodb"):
+        corpora.babble(table.assign(corpus="emodb_first2s"), {"emodb_first2s": tmp_path}, trained_on=["emodb"])
+    with pytest.raises(SpeakerLeakError, match="so not from emodb. Trained on: emodb_first2s"):
+        corpora.babble(table, {"emodb": tmp_path}, trained_on=["emodb_first2s"])
     with pytest.raises(CorpusError, match="Babble of 6 speakers needs as many in the table. Received: 1"):
         corpora.babble(table, {"emodb": tmp_path}, trained_on=["ravdess"])
     with pytest.raises(CorpusError, match="No root folder was given for: emodb"):

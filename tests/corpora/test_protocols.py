@@ -199,6 +199,8 @@ def test_everyone_trains(emodb):
     train, validation, test = fold.split(emodb)
     assert (fold.name, len(fold.train), len(train)) == ("all", 10, 50)
     assert validation.empty and test.empty and list(test.columns) == list(emodb.columns)
+    with pytest.raises(CorpusError, match="needs the speaker of every row. Received 5 rows without one"):
+        corpora.all_speakers(emodb.assign(speaker=emodb["speaker"].where(emodb["speaker"] != "09")))
 
 
 def test_the_same_name_in_two_corpora_is_two_speakers():
@@ -237,6 +239,9 @@ def test_tables_that_are_refused(emodb):
         rules.apply(emodb[:0])
     with pytest.raises(CorpusError, match="2 duplicate rows, the first emodb: 03-anger.wav"):
         rules.apply(pd.concat([emodb, emodb[:2]]))
+    starting = emodb.assign(start=0.0, end=1.0)
+    with pytest.raises(CorpusError, match="Every file and start may stand once in a table. Received 1 duplicate rows"):
+        rules.apply(pd.concat([starting, starting[:1].assign(end=2.0)]))
     with pytest.raises(CorpusError, match="Received 5 rows without one"):
         rules.apply(emodb.assign(speaker=emodb["speaker"].where(emodb["speaker"] != "09")))
     with pytest.raises(CorpusError, match="No row is left.*Received the emotions: boredom"):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from miniature import touch, write_texts
@@ -121,7 +122,9 @@ def test_missing_files_are_counted(tmp_path):
     assert corpora.scan("table", path).skipped == {"no such file": ["gone.wav"]}
     report = corpora.check("table", path, sound=False)
     assert report.ok and "skipped, no such file: 1 (gone.wav)" in report.text() and "1 rows" in report.text()
-    with pytest.raises(CorpusError, match="None of the 2 files of 'labels.csv' is there, the first a.wav"):
+    with pytest.raises(
+        CorpusError, match=r"None of the 2 files of 'labels.csv' is there, the first a.wav.*read\(..., folder="
+    ):
         corpora.read("table", write(tmp_path / "x", "file,emotion\na.wav,fear\nb.wav,fear\n", files=()))
 
 
@@ -170,6 +173,15 @@ def test_audformat_speakers_in_the_header(tmp_path):
     assert table["gender"].fillna("-").tolist() == ["female", "female", "-", "-"]
 
 
+def test_audformat_speakers_whose_names_are_numbers(tmp_path):
+    header = AUDFORMAT["db.yaml"].replace("{dtype: str, labels: speakers}", "{dtype: int, labels: {1: {sex: female}}}")
+    files = {"db.yaml": header, "db.files.csv": "file,speaker\na/1.wav,1\na/2.wav,\n"}
+    touch(write_texts(tmp_path, AUDFORMAT | files), ["a/1.wav", "a/2.wav"])
+    table = corpora.read("table", tmp_path, emotions={"no agreement": None})
+    assert table["speaker"].fillna("-").tolist() == ["1", "1", "-", "-"]
+    assert table["gender"].fillna("-").tolist() == ["female", "female", "-", "-"]
+
+
 def test_folders_that_are_no_database(tmp_path):
     with pytest.raises(CorpusError, match="holds no db.yaml"):
         corpora.read("table", tmp_path)
@@ -211,6 +223,14 @@ def test_parquet_rows_as_pandas_gives_them(tmp_path, monkeypatch):
     assert corpora.read("table", tmp_path / "t.parquet")["end"].tolist() == [1.5]
 
 
+def test_parquet_columns_that_hold_arrays(tmp_path, monkeypatch):
+    frame = pd.DataFrame({"file": ["a.wav"], "emotion": ["fear"], "end": [float("nan")], "votes": [np.array([2, 1])]})
+    monkeypatch.setattr(pd, "read_parquet", lambda path: frame)
+    (row,) = corpora.scan("table", write(tmp_path, "", "t.parquet")).rows
+    assert row.pop("votes").tolist() == [2, 1]
+    assert row == {"corpus": "table", "file": "a.wav", "emotion": "fear"}
+
+
 def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
     lines = ['{"file": "a.wav", "emotion": NaN, "speaker": 1}', '{"file": "b.wav", "emotion": null, "speaker": 2}']
     lines += ['{"file": "c.wav", "emotion": "fear", "speaker": 3}', '{"file": "d.wav", "emotion": " ", "speaker": 3}']
@@ -225,9 +245,16 @@ def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\na.wav,fear\n", r"lacks the columns emotion. Received: file, label. Name them with columns="),
-        ("file,emotion\na.wav,fear\nb.wav,rage\n", "Unknown emotions in 'labels.csv': rage. Known: anger, boredom"),
+        (
+            "file,label\na.wav,fear\n",
+            r"lacks the columns emotion. Received: file, label. Rename them, or .*read\(..., columns=",
+        ),
+        (
+            "file,emotion\na.wav,fear\nb.wav,rage\n",
+            r"Unknown emotions in 'labels.csv': rage. Known: anger.*Rename .*read\(..., emotions=",
+        ),
         ("file,emotion\na.wav,fear\na.wav,anger\n", "may stand once in 'labels.csv'. Row 2 repeats a.wav"),
+        ("file,emotion,start,end\na.wav,fear,0,1\na.wav,fear,0,2\n", "Every file and start may .* Row 2 repeats a.wav"),
         ("file,emotion\na.wav\n", "Row 1 of 'labels.csv' must have 2 fields. Received: 1"),
         ("file,emotion\n,fear\n", "Row 1 of 'labels.csv' names no file"),
         ("file,emotion,file\na.wav,fear,b.wav\n", "columns of the same name: 'file'"),
@@ -237,7 +264,10 @@ def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
         ("file,emotion,start\na.wav,fear,soon\n", "start of row 1 of 'labels.csv' must be seconds. Received: 'soon'"),
         ("file,emotion,start\na.wav,fear,-1\n", "must be 0 s or more"),
         ("file,emotion,start,end\na.wav,fear,2,1\n", "must end after it starts. Received: start 2.0, end 1.0"),
-        ("file,emotion\na.wav,Verärgert\n".encode("cp1252"), "is not UTF-8.*such as encoding='cp1252'"),
+        (
+            "file,emotion\na.wav,Verärgert\n".encode("cp1252"),
+            r"is not UTF-8.*Save it as UTF-8, or .*read\(..., encoding='cp1252'",
+        ),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, message):

@@ -139,6 +139,10 @@ def test_a_missing_package_is_named(small_model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(ExportError, match=r'ONNX needs tf2onnx, not installed: pip install "serzoo\[onnx\]"'):
         onnx.write(small_model, tmp_path)
+    (tmp_path / "a.onnx").touch()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ExportError, match=r'ONNX needs onnxruntime, not installed: pip install "serzoo\[onnx\]"'):
+        open_export(tmp_path / "a.onnx")
     monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
     with pytest.raises(ExportError, match=r'LiteRT needs ai_edge_quantizer, not installed: .*"serzoo\[litert\]"'):
         litert.write(small_model, tmp_path, quantize="int8")

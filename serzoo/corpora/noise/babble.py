@@ -5,6 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from serzoo.corpora.forms import FORM_OF
 from serzoo.corpora.noise.waveform import noise_waveform
 from serzoo.errors import CorpusError, SpeakerLeakError
 
@@ -30,7 +31,8 @@ def babble(
     Args:
         table: speech, from :func:`serzoo.corpora.read`.
         roots: root folder of each corpus.
-        trained_on: names of the corpora that the model was or will be trained on: none of them may speak here.
+        trained_on: names of the corpora that the model was or will be trained on: none of them may speak here,
+            in whatever form.
         duration_s: length in seconds.
         num_speakers: voices at once.
         seed: seed of the draws.
@@ -39,7 +41,7 @@ def babble(
         Waveform at 16 kHz, ``(samples,)`` float32, of RMS 0.1.
 
     Raises:
-        SpeakerLeakError: if the table holds a corpus of ``trained_on``.
+        SpeakerLeakError: if the table holds a corpus of ``trained_on``, or another form of one.
         CorpusError: if it has fewer speakers, or a root is missing.
         AudioError: if a file cannot be read.
 
@@ -53,7 +55,8 @@ def babble(
     from serzoo.audio import SAMPLE_RATE_HZ
 
     trained_on = set(trained_on)
-    if shared := sorted(set(table["corpus"]) & trained_on):
+    heard = {FORM_OF.get(corpus, corpus) for corpus in trained_on}
+    if shared := sorted({corpus for corpus in table["corpus"] if FORM_OF.get(corpus, corpus) in heard}):
         raise SpeakerLeakError(
             f"Babble must come from speakers that the model never hears in training, so not from {', '.join(shared)}. "
             f"Trained on: {', '.join(sorted(trained_on))}."

@@ -12,7 +12,8 @@ from pathlib import Path
 from serzoo.corpora.corpus import Scan, find_files
 
 LAYOUT = "files such as noise/free-sound/noise-free-sound-0000.wav"
-_FILE = re.compile(r"(music|noise|speech)/([^/]+)/(?:\1)-(?:\2)-\d+\.\w+")
+# Some collections are shortened in the names of their files: music/fma-western-art/music-fma-wa-0000.wav.
+_FILE = re.compile(r"(music|noise|speech)/([^/]+)/\1-[a-z-]+-\d+\.\w+")
 
 
 def scan(root: Path) -> Scan:
