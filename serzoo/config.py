@@ -125,8 +125,8 @@ def dump(config: Config) -> str:
     return yaml_text.dump(to_dict(config))
 
 
-def replace_sections(path: str | os.PathLike, *, weights: Sequence[Mapping], reported: Sequence[Mapping]) -> Config:
-    """Rewrite the two last sections of a YAML file; the text above them, comments included, stays as it is.
+def with_sections(path: str | os.PathLike, *, weights: Sequence[Mapping], reported: Sequence[Mapping]) -> str:
+    """The text of a YAML file with its two last sections anew; that above them, comments included, stays as it is.
 
     Args:
         path: the file; ``weights:`` and ``reported:`` must be its last two keys.
@@ -134,10 +134,10 @@ def replace_sections(path: str | os.PathLike, *, weights: Sequence[Mapping], rep
         reported: the new figures, as dicts or :class:`~serzoo.schema.Reported`.
 
     Returns:
-        The configuration that the file now holds.
+        The new text; nothing is written.
 
     Raises:
-        ConfigError: if the result would not be a valid file; then nothing is written.
+        ConfigError: if it would not be a valid file.
     """
     path, label = Path(path), yaml_text.label_of(path)
     text = path.read_text(encoding="utf-8")
@@ -147,9 +147,14 @@ def replace_sections(path: str | os.PathLike, *, weights: Sequence[Mapping], rep
     above = text[: re.search(r"^weights\s*:", text, re.MULTILINE).start()]
     sections = {"weights": list(map(_as_dict, weights)), "reported": list(map(_as_dict, reported))}
     text = above + yaml_text.dump(sections)
-    config = parse(text, label)
-    replace_file(path, text.encode())
-    return config
+    parse(text, label)
+    return text
+
+
+def replace_sections(path: str | os.PathLike, **sections: Sequence[Mapping]) -> Config:
+    """Write what :func:`with_sections` gives to its file: the configuration that it now holds."""
+    replace_file(path, with_sections(path, **sections).encode())
+    return load(path)
 
 
 def _validate(data: dict, label: str) -> Config:

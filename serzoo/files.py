@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from serzoo.errors import RunError
+
 RECORDINGS = "recordings.csv.gz"  # of a run: what it trained on, validated on and tested, by its samples
 
 
@@ -40,6 +42,29 @@ def replace_file(path: str | os.PathLike, data: bytes) -> None:
         with contextlib.suppress(OSError):
             aside.unlink()
         raise
+
+
+def writable(folder: Path, what: str) -> Path:
+    """Make a folder and try it before hours of work, not after.
+
+    Args:
+        folder: to write to.
+        what: is to be written there, such as ``"report"``, for the message.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: if it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}.partial"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"The {what} needs a folder to write to. Received {folder}: {error.strerror}.") from error
+    return folder
 
 
 def to_json(value: Any) -> bytes:

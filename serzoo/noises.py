@@ -5,6 +5,7 @@ The classes of a recording are its type, and for a model that recognises noise t
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,16 @@ class Noises:
         return self._sounds[index]
 
     @property
+    def heard(self) -> dict[str, dict[str, Any]]:
+        """What a card tells of each noise corpus: types, and the split; None where that is not one alone."""
+        told = {}
+        for corpus, rows in self.table.groupby("corpus"):
+            splits = set(rows["split"]) if "split" in rows else {None}
+            split = splits.pop() if len(splits) == 1 and rows["split"].notna().all() else None
+            told[corpus] = {"types": sorted(set(rows["noise"])), "split": split}
+        return told
+
+    @property
     def classes(self) -> list[str]:
         """What recognition tells apart: the types, clean speech, noise alone."""
         return [*self.types, CLEAN, NOISE_ALONE]
@@ -77,6 +88,28 @@ def read(roots: Mapping[str, str | Path], split: str = "train") -> Noises:
             raise CorpusError(f"{name} has no recording in its split {split!r}: {root}.")
         parts.append(table)
     return Noises(pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"noise": []}), roots)
+
+
+def joined(*heard: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Join what several trainings heard, each as of :attr:`Noises.heard`."""
+    told: dict[str, dict[str, Any]] = {}
+    for corpus, each in (pair for one in heard for pair in one.items()):
+        known = told.get(corpus, each)
+        split = each["split"] if each["split"] == known["split"] else None
+        told[corpus] = {"types": sorted({*known["types"], *each["types"]}), "split": split}
+    return told
+
+
+def was_heard(card: Mapping[str, Any], corpus: str) -> bool:
+    """Tell whether training left no recording of a noise corpus to test with, by the card of its weights.
+
+    A corpus without splits is heard whole; ESC-10 is a part of ESC-50, with the same splits.
+    """
+    heard = {_ESC.get(name, name) for name, each in card.get("noise", {}).items() if each["split"] is None}
+    return _ESC.get(corpus, corpus) in heard
+
+
+_ESC = {"esc10": "esc50"}
 
 
 def stretch(noise: np.ndarray, place: float, length_s: float) -> np.ndarray:

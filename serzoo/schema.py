@@ -184,6 +184,13 @@ class Pretraining(Section):
     mask_share: Annotated[float, Field(gt=0, lt=1, description="a float between 0 and 1")]
 
 
+class NoiseHeard(Section):
+    """What training heard of a noise corpus; of one without splits it heard all."""
+
+    types: Texts
+    split: Text | None = Field(description="a text that is not empty, or null")
+
+
 class Weights(Section):
     """One file of weights: what it is, what it was trained on, and how it was made."""
 
@@ -192,6 +199,7 @@ class Weights(Section):
     sha256: Sha256
     classes: Texts
     noise: Texts = Field((), description="a list of texts, the classes of the head 'noise' if there is one")
+    noise_heard: dict[str, NoiseHeard] = Field({}, description="a mapping of noise corpus to its types and split")
     rooms: Texts = Field((), description="a list of texts, the measured rooms that training heard")
     corpora: dict[str, Texts] = Field(description="a mapping of corpus to the list of its training speakers (quoted)")
     licence: Text
@@ -269,6 +277,8 @@ class Config(Section):
             raise ValueError(f"has the same names in heads and objectives: {both}")
         if self.streams and "emotion" not in self.streams:
             raise ValueError(f"streams needs the stream 'emotion': {list(self.streams)}")
+        if len(self.streams) > self.training.batch_size:
+            raise ValueError(f"streams needs batches of a clip of each or more: {list(self.streams)}")
         doubled = [tag for tag, count in Counter(entry.tag for entry in self.weights).items() if count > 1]
         if doubled:
             raise ValueError(f"weights needs a tag of its own for each entry: {doubled}")

@@ -97,6 +97,7 @@ def open_weights(settings, entry, denoise: str | None = None) -> Classifier:
         "temperature": entry.temperature,
         "corpora": {corpus: list(speakers) for corpus, speakers in entry.corpora.items()},
         **({"adaptation": entry.adaptation} if entry.adaptation else {}),
+        **({"noise": configs.to_dict(entry)["noise_heard"]} if entry.noise_heard else {}),
         **({"rooms": list(entry.rooms)} if entry.rooms else {}),
     }
     model = _build_behind(denoise, settings, heads_of(settings, entry.classes, entry.noise), card)

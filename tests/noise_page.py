@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from serzoo import registry
-from serzoo.evaluation.audit.figures import markdown, percent
+from serzoo.evaluation.figures import markdown, percent
 from serzoo.evaluation.noise_report import markdown_of, png_of
 from tests.pages import updated
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from serzoo import config, registry
 from serzoo.evaluation import compare, compare_table, summarize
-from serzoo.evaluation.audit.figures import percent
+from serzoo.evaluation.figures import percent
 from serzoo.evaluation.predictions import read
 from serzoo.training.recipe import recipe
 from tests import leaderboard, noise_page
@@ -76,7 +76,7 @@ def adaptation() -> str:
                 told = _predictions(each)
                 gain = compare(told, alone)["ua"]
                 cells = [percent(summarize(table)["ua"]) for table in (alone, told)]
-                cells += [percent(gain | {"value": gain["difference"]}, "+"), each.notes[0].partition(":")[0]]
+                cells += [percent(gain, "+"), each.notes[0].partition(":")[0]]
                 lines.append(f"| {way.partition('@')[0]} | `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -137,3 +137,14 @@ def test_a_split_without_a_recording(tmp_path):
     assert len(noises.read({"esc10": root})) == 1
     with pytest.raises(CorpusError, match="esc10 has no recording in its split 'test'"):
         noises.read({"esc10": root}, "test")
+
+
+def test_what_training_heard_of_a_corpus():
+    train = {"esc10": {"types": ["dog", "rain"], "split": "train"}}
+    whole = {"esc10": {"types": ["rain", "siren"], "split": None}, "demand": {"types": ["park"], "split": None}}
+    assert noises.joined(train, train) == train and noises.joined() == {}
+    both = noises.joined(train, whole)
+    assert both == {**whole, "esc10": {"types": ["dog", "rain", "siren"], "split": None}}
+    assert not noises.was_heard({"noise": train}, "esc50") and not noises.was_heard({}, "esc10")
+    assert noises.was_heard({"noise": both}, "esc50") and noises.was_heard({"noise": both}, "demand")
+    assert not noises.was_heard({"noise": both}, "musan")

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from serzoo import audio, pipeline
-from serzoo.errors import AudioError, CorpusError
+from serzoo.errors import AudioError, ConfigError, CorpusError
 from serzoo.plan import places_of, plan_epoch
 
 HEADS = {"emotion": ["anger", "calm", "fear"], "gender": ["female", "male"]}
@@ -141,7 +141,7 @@ def test_places_of_streams(streams, size, expected):
 
 
 def test_more_streams_than_places():
-    with pytest.raises(ValueError, match="A batch of 1 has no place for 2 streams"):
+    with pytest.raises(ConfigError, match="A batch of 1 has no place for 2 streams"):
         places_of({"emotion": 1.0, "target": 1.0}, 1)
 
 

@@ -27,6 +27,7 @@ def test_the_default_model_ships_with_its_folds():
 def test_weights_load_and_judge(name, entry, clips):
     model = zoo.load(f"{name}.{entry.tag}")
     assert (model.tag, model.classes, model.licence) == (entry.tag, list(entry.classes), entry.licence)
+    assert ("--noise" in entry.command) == bool(model.card.get("noise"))  # so that no test uses it
     answers = model.classify([clips["anger"], clips["sadness"]])
     for answer in answers:
         assert sum(each["score"] for each in answer) == pytest.approx(1, abs=1e-5)

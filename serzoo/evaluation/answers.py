@@ -46,18 +46,37 @@ class Answers:
     parameters: int | None = None
 
 
-def given(found: Judged, table: pd.DataFrame) -> Answers:
+def tested(table: pd.DataFrame, folds: Sequence[Any] | None, fold: int | None = None) -> np.ndarray:
+    """Tell which rows a protocol tests.
+
+    Args:
+        table: rows of the corpora that take part.
+        folds: those of the protocol; None where there is none: then every row is tested.
+        fold: the only one to test; None for all.
+
+    Returns:
+        ``(rows,)`` bool.
+    """
+    if folds is None:
+        return np.ones(len(table), bool)
+    speakers = {speaker for each in (folds if fold is None else [folds[fold]]) for speaker in each.test}
+    return np.array([pair in speakers for pair in zip(table["corpus"], table["speaker"], strict=True)], bool)
+
+
+def given(found: Judged, table: pd.DataFrame, judged: np.ndarray) -> Answers:
     """Take predictions that were made elsewhere, if they are for the rows of a table.
 
     Args:
         found: with predictions.
         table: rows of the corpora that take part.
+        judged: which of them are to be judged, as of :func:`tested`.
 
     Returns:
-        The answers; rows without one are counted.
+        The answers for these rows; those without one are counted.
 
     Raises:
-        CorpusError: if a prediction is for another row, or disagrees about its emotion or speaker.
+        CorpusError: if a prediction is for another row, or disagrees about its emotion or speaker; or if there is none
+            for a row to judge.
     """
     told, name = found.predictions, found.name
     place = _keys(table).get_indexer(_keys(told))
@@ -76,7 +95,10 @@ def given(found: Judged, table: pd.DataFrame) -> Answers:
                 f"{name} must agree with the corpora about the {theirs} of each row. Received {row[ours]!r} for "
                 f"{row['file']}, where the corpus has {known[differs[0]]!r}; {len(differs)} such rows."
             )
-    return Answers(told, added({"no prediction": len(table) - len(set(place.tolist()))}))
+    told = told[judged[place]].reset_index(drop=True)
+    if told.empty:
+        raise CorpusError(f"{name} must hold predictions for speakers that are tested. Received none.")
+    return Answers(told, added({"no prediction": int(judged.sum()) - len(set(place[judged[place]].tolist()))}))
 
 
 class Asked:
@@ -149,17 +171,13 @@ class Asked:
     def _known(self, table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
         """Rows whose emotion is a class of the model; the others are counted where they would have been tested."""
         known = table["emotion"].isin(classes)
-        tested = pd.Series(True, index=table.index)
-        if self._folds is not None:
-            chosen = self._folds if self._fold is None else [self._folds[self._fold]]
-            speakers = {speaker for fold in chosen for speaker in fold.test}
-            tested[:] = [pair in speakers for pair in zip(table["corpus"], table["speaker"], strict=True)]
+        judged = tested(table, self._folds, self._fold)
         reasons = [
             f"{emotion} is not a class of the model" if isinstance(emotion, str) else "no emotion label"
-            for emotion in table["emotion"][tested & ~known]
+            for emotion in table["emotion"][judged & ~known]
         ]
         self.answers.dropped = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
-        if not (tested & known).any():
+        if not (judged & known).any():
             raise CorpusError(
                 f"No row is left to judge. Classes of the model: {', '.join(classes)}. Dropped: {self.answers.dropped}."
             )
@@ -169,12 +187,13 @@ class Asked:
         """Rows that a network judges, and those of its validation speakers."""
         fold = self._fold if network.fold is None else network.fold
         if fold is None:
-            return self._table, None
-        _, validation, tested = self._folds[fold].split(self._table)
-        return tested, validation
+            return self._table[tested(self._table, self._folds)].reset_index(drop=True), None
+        _, validation, test = self._folds[fold].split(self._table)
+        return test, validation
 
     def _refuse_speakers(self, model: Any, network: Network) -> None:
-        shared = leaks.shared_speakers(_training_speakers(model), self._rows(network)[0])
+        rows, _ = self._rows(network)
+        shared = leaks.shared_speakers(_training_speakers(model), zip(rows["corpus"], rows["speaker"], strict=True))
         leaks.refuse(
             f"The model was trained on {len(shared)} of the speakers to judge it by",
             shared,

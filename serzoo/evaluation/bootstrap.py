@@ -58,6 +58,11 @@ class Intervals(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
+    def entries(self) -> list[dict[str, float]]:
+        """As plain data, ``{"value", "ci_low", "ci_high"}`` for each figure."""
+        columns = zip(*(ends.tolist() for ends in self), strict=True)
+        return [{"value": value, "ci_low": low, "ci_high": high} for value, low, high in columns]
+
 
 def speaker_confusions(predictions: pd.DataFrame) -> SpeakerConfusions:
     """Count the confusions of each speaker and seed; the answer is the most probable class.

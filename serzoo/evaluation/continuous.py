@@ -41,11 +41,7 @@ def _figures_of(predictions: pd.DataFrame, name: str, options: dict[str, Any]) -
     # Sums of squares lose no digits where the values lie around zero; CCC and PCC do not see a common shift.
     middle = truth.mean()
     found = intervals(_sums(rows, truth - middle, answer - middle), _figures, **options)
-    entries = zip(*(ends.tolist() for ends in found), strict=True)
-    keys = ("value", "ci_low", "ci_high")
-    return {figure: dict(zip(keys, entry, strict=True)) for figure, entry in zip(FIGURES, entries, strict=True)} | {
-        "n": len(rows)
-    }
+    return {**dict(zip(FIGURES, found.entries(), strict=True)), "n": len(rows)}
 
 
 def _sums(rows: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -10,13 +10,14 @@ import pandas as pd
 
 from serzoo import __version__
 from serzoo import corpora as readers
-from serzoo.errors import CorpusError, RunError
+from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.answers import Asked, added, given
+from serzoo.evaluation.answers import Asked, added, given, tested
 from serzoo.evaluation.calibration import calibration, scaled
 from serzoo.evaluation.judged import Judged, judged
 from serzoo.evaluation.published import published
 from serzoo.evaluation.summary import summarize
+from serzoo.files import writable
 
 CLEAN = "clean"
 NUM_CLIPS = 12
@@ -45,8 +46,8 @@ def evaluate(
         out: folder for ``report.json``, ``report.html``, ``predictions.csv``, ``confusion.png``; None writes nothing.
         allow_speaker_leak: go on with speakers, files or recordings that the model was trained on, and stamp every
             output.
-        protocol: name of a protocol whose classes and class map to apply; None is that of the folds, or else judges
-            every row whose emotion is among the model's classes.
+        protocol: name of a protocol whose classes and class map to apply, and whose test speakers to judge; None is
+            that of the folds, or else judges every row whose emotion is among the model's classes.
         fold: judge the test speakers of this fold of the protocol only.
         partial: accept an incomplete copy of a corpus.
         resamples: number of bootstrap draws.
@@ -82,11 +83,11 @@ def evaluate(
     _refuse_duplicates(table)
     table, dropped, folds = _take_part(table, protocol, fold)
     if found.predictions is not None:
-        asked, answers = None, given(found, table)
+        asked, answers = None, given(found, table, tested(table, folds, fold))
     else:
         asked = Asked(found, table, roots, folds=folds, fold=fold, allow_leak=allow_speaker_leak)
     # Speakers were compared: a folder is made only for what may be judged, and tried before hours of work.
-    folder = None if out is None else _writable(Path(out))
+    folder = None if out is None else writable(Path(out), "report")
     if asked is not None:
         answers = asked.listen()
     main, conditions = _by_condition(answers.predictions, resamples, seed)
@@ -139,10 +140,10 @@ def _protocol_of(found: Judged, protocol: str | None, fold: int | None) -> str |
 
 
 def _refuse_duplicates(table: pd.DataFrame) -> None:
-    twice = table[table.duplicated(["corpus", "file", "start", "end"])]
+    twice = table[table.duplicated(["corpus", "file", "start"])]
     if len(twice):
         raise CorpusError(
-            f"Every utterance may stand once in a table. Received {len(twice)} duplicate rows, the first "
+            f"Every file and start may stand once in a table. Received {len(twice)} duplicate rows, the first "
             f"{twice['corpus'].iloc[0]}: {twice['file'].iloc[0]}."
         )
 
@@ -162,8 +163,7 @@ def _take_part(table: pd.DataFrame, protocol: str | None, fold: int | None):
     folds = chosen.folds(table)
     if fold is not None and not 0 <= fold < len(folds):
         raise CorpusError(f"Protocol {protocol} has the folds 0 to {len(folds) - 1}. Received: {fold}.")
-    tested = {speaker for each in (folds if fold is None else [folds[fold]]) for speaker in each.test}
-    left = sum(pair not in tested for pair in zip(table["corpus"], table["speaker"], strict=True))
+    left = int((~tested(table, folds, fold)).sum())
     reason = "speaker is tested in no fold" if fold is None else f"speaker is not tested in fold {fold}"
     return table, added(dropped, {reason: left}), folds
 
@@ -179,17 +179,3 @@ def _by_condition(predictions: pd.DataFrame, resamples: int, seed: int) -> tuple
         for name, summary in ((name, summarize(part, resamples, seed)) for name, part in rows.items())
     ]
     return rows[CLEAN if CLEAN in names else names[0]], figures
-
-
-def _writable(folder: Path) -> Path:
-    """Make the folder and try it before hours of work, not after."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.partial"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise RunError(
-            f"The report needs a folder that can be written to. Received {folder}: {error.strerror}."
-        ) from error
-    return folder

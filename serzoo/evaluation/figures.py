@@ -1,15 +1,7 @@
-"""What the parts of an audit share: figures with their intervals as plain data, and as words."""
+"""Figures with their intervals as words and tables: each is ``{"value", "ci_low", "ci_high"}``."""
 
 import math
 from collections.abc import Mapping, Sequence
-
-from serzoo.evaluation.bootstrap import Intervals
-
-
-def entries(result: Intervals) -> list[dict[str, float]]:
-    """Turn figures and intervals into ``{"value", "ci_low", "ci_high"}``, one for each figure."""
-    columns = zip(*(ends.tolist() for ends in result), strict=True)
-    return [{"value": value, "ci_low": low, "ci_high": high} for value, low, high in columns]
 
 
 def sign_of(entry: Mapping[str, float]) -> int:

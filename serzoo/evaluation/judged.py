@@ -107,9 +107,13 @@ def _shipped_folds(text: str) -> Judged:
 
 
 def _run(path: Path, cards: Mapping[Path, Mapping]) -> Judged:
+    if any(card.get("pretrained") for card in cards.values()):
+        raise RunError(
+            f"{path} was pre-trained without labels: nothing can be judged before a training starts from it."
+        )
     protocols = {card.get("protocol") for card in cards.values()}
     if len(protocols) != 1:
-        raise RunError(f"{path} must be one run. Received trained folds of {', '.join(map(str, sorted(protocols)))}.")
+        raise RunError(f"{path} must be one run. Received trained folds of {', '.join(sorted(map(str, protocols)))}.")
     networks = tuple(Network(lambda f=folder: _load(f), card["fold"], card["seed"]) for folder, card in cards.items())
     of_folds = all(network.fold is not None for network in networks)
     recordings = path / RECORDINGS

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from serzoo import registry
-from serzoo.corpora.forms import person
+from serzoo.corpora.forms import heard
 from serzoo.errors import CorpusError, SpeakerLeakError, join
 from serzoo.files import replace_file
 
@@ -118,35 +118,34 @@ def listed_recordings(speakers: Mapping[str, Sequence[str]], beside: Path | None
     paths = [_shipped(corpus) for corpus in speakers]
     if beside is not None:
         paths.append(Path(beside))
-    known = [read_recordings(path) for path in paths if path.is_file()]
-    if not known:
+    lists = [read_recordings(path) for path in paths if path.is_file()]
+    if not lists:
         return pd.DataFrame(columns=list(COLUMNS))
-    listed = pd.concat(known, ignore_index=True)
-    heard = {(corpus, str(speaker)) for corpus, who in speakers.items() for speaker in who}
-    return listed[[pair in heard for pair in zip(listed["corpus"], listed["speaker"], strict=True)]]
+    listed = pd.concat(lists, ignore_index=True)
+    known = {(corpus, str(speaker)) for corpus, who in speakers.items() for speaker in who}
+    return listed[[pair in known for pair in zip(listed["corpus"], listed["speaker"], strict=True)]]
 
 
-def shared_speakers(speakers: Mapping[str, Sequence[str]], table: pd.DataFrame) -> list[str]:
-    """Name the speakers of a table that are among training speakers.
+def shared_speakers(speakers: Mapping[str, Sequence[str]], pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Name the speakers who are among training speakers, in whatever form of their corpus.
 
     Args:
         speakers: training speakers by corpus.
-        table: with the columns ``corpus`` and ``speaker``.
+        pairs: corpus and name of each speaker to judge by.
 
     Example:
-        >>> shared_speakers({"emodb": ["03"]}, pd.DataFrame({"corpus": ["emodb"] * 2, "speaker": ["03", "08"]}))
-        ['emodb 03']
+        >>> shared_speakers({"emodb": ["03"]}, [("emodb_first2s", "08"), ("emodb_first2s", "03")])
+        ['emodb_first2s 03']
     """
-    heard = {person((corpus, str(speaker))) for corpus, who in speakers.items() for speaker in who}
-    found = sorted(set(zip(table["corpus"], table["speaker"].astype(str), strict=True)))
-    return [" ".join(speaker) for speaker in found if person(speaker) in heard]
+    found = sorted({(corpus, str(name)) for corpus, name in pairs})
+    return [" ".join(pair) for pair, known in zip(found, heard(speakers, found), strict=True) if known]
 
 
-def shared_recordings(heard: pd.DataFrame, judged: pd.DataFrame, files: bool = True) -> list[str]:
+def shared_recordings(trained: pd.DataFrame, judged: pd.DataFrame, files: bool = True) -> list[str]:
     """Name the files and the bit-identical recordings that stand on both sides.
 
     Args:
-        heard: recordings of training.
+        trained: recordings of training.
         judged: recordings to judge.
         files: whether two stretches of one file are one recording, too.
 
@@ -158,11 +157,11 @@ def shared_recordings(heard: pd.DataFrame, judged: pd.DataFrame, files: bool = T
         >>> shared_recordings(*sides)
         ['y b = x a']
     """
-    heard_files = set(zip(heard["corpus"], heard["file"], strict=True)) if files else set()
-    names = {row.digest: f"{row.corpus} {row.file}" for row in heard.itertuples()}
+    trained_files = set(zip(trained["corpus"], trained["file"], strict=True)) if files else set()
+    names = {row.digest: f"{row.corpus} {row.file}" for row in trained.itertuples()}
     found = []
     for row in judged.itertuples():
-        if (row.corpus, row.file) in heard_files:
+        if (row.corpus, row.file) in trained_files:
             found.append(f"{row.corpus} {row.file}")
         elif row.digest in names:
             found.append(f"{row.corpus} {row.file} = {names[row.digest]}")

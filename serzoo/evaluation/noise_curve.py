@@ -17,7 +17,7 @@ import pandas as pd
 
 from serzoo import corpora as readers
 from serzoo import metrics
-from serzoo.errors import CorpusError, unknown_name
+from serzoo.errors import CorpusError, join, unknown_name
 from serzoo.evaluation import noise_report, predictions
 from serzoo.evaluation.audit.conditions import CLEAN
 from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables
@@ -79,6 +79,8 @@ def noise_curve(
     """
     snrs_db = _checked(snrs_db)
     subjects = open_subjects(sources)
+    if told := [subject.name for subject in subjects if not subject.encoders]:
+        raise CorpusError(f"A noise curve needs models that can listen. Received predictions alone: {join(told)}.")
     subjects += [_Denoised(subjects[0], name) for name in denoise]
     names = [subject.name for subject in subjects]
     against = [against] if isinstance(against, str) else list(against or names[:1])
@@ -266,16 +268,12 @@ def _rows(name: str, told: Mapping[tuple, pd.DataFrame], others: Mapping[str, Ma
             row = {"model": name, "noise": pool or CLEAN, "snr_db": ratio, "ua": summary["ua"]["value"]}
             row |= {key: summary["ua"][key] for key in ("ci_low", "ci_high")}
             row["differences"] = {
-                other: _value(compare(_joined(told, pool, chosen), _joined(theirs, pool, chosen), **options)["ua"])
+                other: compare(_joined(told, pool, chosen), _joined(theirs, pool, chosen), **options)["ua"]
                 for other, theirs in others.items()
             }
             size = {"n": summary["n"] // len(chosen), "num_speakers": summary["num_speakers"]}
             found.append(row | genders | size | {"chance": summary["chance"]})
     return found
-
-
-def _value(paired: Mapping[str, float]) -> dict[str, float]:
-    return {"value": paired["difference"], "ci_low": paired["ci_low"], "ci_high": paired["ci_high"]}
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from serzoo import corpora as readers
 from serzoo import noises
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 from serzoo.evaluation.leaks import digest
 
 Roots = Mapping[str, str | os.PathLike]
@@ -114,9 +114,10 @@ def other_pool(roots: Roots, speech: Roots, trained_on: Iterable[str], seed: int
     """
     found = _pool(OTHER, noises.read(roots, "test")) if roots else Pool(OTHER, {}, {})
     if speech:
-        table, options = readers.read_many(speech, partial=True), {"trained_on": list(trained_on)}
+        table, folders = readers.read_many(speech, partial=True), readers.folders(speech)
+        options = {"trained_on": list(trained_on)}
         found.recordings["babble"] = [
-            readers.babble(table, speech, duration_s=BABBLE_S, seed=seed + number, **options)
+            readers.babble(table, folders, duration_s=BABBLE_S, seed=seed + number, **options)
             for number in range(NUM_BABBLES)
         ]
         found.types = sorted(found.recordings)
@@ -128,21 +129,18 @@ def check_unheard(name: str, card: Mapping[str, Any], pools: Sequence[Pool]) -> 
 
     Args:
         name: of the model.
-        card: its card; ``noise`` holds types and files of each noise corpus of its training.
+        card: its card; ``noise`` holds types and split of each noise corpus of its training.
         pools: the noise of the tests.
 
     Raises:
-        CorpusError: if a recording of a pool was heard in training, or a type of the pool of other types.
+        CorpusError: if training left no recording of a corpus to test with, or had a type of the pool of other types.
     """
-    trained = card.get("noise", {})
-    heard = {_key(corpus, file) for corpus, each in trained.items() for file in each["files"]}
-    types = {kind for each in trained.values() for kind in each["types"]}
+    types = {kind for each in card.get("noise", {}).values() for kind in each["types"]}
     for pool in pools:
-        tested = {_key(corpus, file) for corpus, names in pool.files.items() for file in names}
-        if shared := sorted(f"{corpus} {file}" for corpus, file in heard & tested):
-            raise CorpusError(f"{name} was trained with noise recordings of the test: {', '.join(shared[:5])}.")
+        if shared := [corpus for corpus in pool.files if noises.was_heard(card, corpus)]:
+            raise CorpusError(f"{name} was trained with all of {join(shared)}: no recording is left to test it with.")
         if pool.name == OTHER and (shared := sorted(types & set(pool.types))):
-            raise CorpusError(f"{name} was trained with noise of the types {', '.join(shared)}: they are not {OTHER}.")
+            raise CorpusError(f"{name} was trained with noise of the types {join(shared)}: they are not {OTHER}.")
 
 
 def _pool(name: str, sounds: noises.Noises) -> Pool:
@@ -151,8 +149,3 @@ def _pool(name: str, sounds: noises.Noises) -> Pool:
         recordings.setdefault(kind, []).append(sounds[i])
     files = {corpus: rows["file"] for corpus, rows in sounds.table.groupby("corpus")}
     return Pool(name, recordings, files)
-
-
-def _key(corpus: str, file: str) -> tuple[str, str]:
-    """Name a recording; ESC-10 is a part of ESC-50, in other folders."""
-    return ("esc", file.rpartition("/")[2]) if corpus in ("esc10", "esc50") else (corpus, file)

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serzoo.evaluation.audit.figures import markdown, percent
+from serzoo.evaluation.figures import markdown, percent
 
 _INK, _SOFT_INK = "#1c2733", "#5b6b7b"
 

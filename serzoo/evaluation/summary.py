@@ -6,7 +6,7 @@ speakers, jointly for all seeds. Differences between two models are paired: the 
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from serzoo import metrics
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.bootstrap import DEFAULT_METHOD, Intervals, SpeakerConfusions, intervals, speaker_confusions
+from serzoo.evaluation.bootstrap import DEFAULT_METHOD, SpeakerConfusions, intervals, speaker_confusions
 from serzoo.evaluation.continuous import continuous
 from serzoo.evaluation.influence import influences
 
@@ -60,7 +60,7 @@ def summarize(
     options = {"resamples": resamples, "seed": seed, "method": method}
     names = [*FIGURES, *confusions.labels]
     result = intervals(confusions.counts, _figures, influence=_influence, **options)
-    entries = _entries(result)
+    entries = result.entries()
     num_figures = len(FIGURES)
     genders = {
         str(gender): intervals(speaker_confusions(rows).counts, _figures, influence=_influence, **options)
@@ -72,9 +72,9 @@ def summarize(
     return {
         **dict(zip(FIGURES, entries[:num_figures], strict=True)),
         "recall": dict(zip(names[num_figures:], entries[num_figures:], strict=True)),
-        "ua_by_gender": {gender: _entries(figures)[0] for gender, figures in genders.items()},
+        "ua_by_gender": {gender: figures.entries()[0] for gender, figures in genders.items()},
         "recall_by_gender": {
-            gender: dict(zip(confusions.labels, _entries(figures)[num_figures:], strict=True))
+            gender: dict(zip(confusions.labels, figures.entries()[num_figures:], strict=True))
             for gender, figures in genders.items()
         },
         "confusion": {"labels": confusions.labels, "counts": counts.tolist()},
@@ -122,7 +122,7 @@ def compare(
         method: kind of interval.
 
     Returns:
-        ``ua, wa, macro_f1, micro_f1``: each ``{"difference", "ci_low", "ci_high"}``, ``a`` minus ``b``; ``recall``: the
+        ``ua, wa, macro_f1, micro_f1``: each ``{"value", "ci_low", "ci_high"}`` of ``a`` minus ``b``; ``recall``: the
         same for each class; ``n, num_rows, num_speakers, seeds`` of the pairs; ``unpaired``: rows of ``a`` and ``b``
         that the other one lacks, which are left out; ``dropped``, ``warnings`` and ``notes`` as in :func:`summarize`.
 
@@ -131,16 +131,10 @@ def compare(
 
     Example:
         >>> compare(tables.read("runs/mtl"), tables.read("runs/stl"))["ua"]  # doctest: +SKIP
-        {'difference': 0.012, 'ci_low': -0.008, 'ci_high': 0.031}
+        {'value': 0.012, 'ci_low': -0.008, 'ci_high': 0.031}
     """
-    (a, dropped_a), (b, dropped_b) = (_judgeable(tables.validate(table)) for table in (a, b))
-    labels_a, labels_b = tables.classes(a), tables.classes(b)
-    if set(labels_a) != set(labels_b):
-        raise CorpusError(f"Compared models must have the same classes. Received: {labels_a} and {labels_b}.")
-    paired_a, paired_b = _paired(a, b)
-    order = [name for name in paired_b if not name.startswith(tables.PREFIX)]
-    order += [tables.PREFIX + label for label in labels_a]
-    one, other = speaker_confusions(paired_a), speaker_confusions(paired_b[order])
+    pairs = paired(a, b)
+    one, other = speaker_confusions(pairs.a), speaker_confusions(pairs.b)
     options = {"resamples": resamples, "seed": seed, "method": method}
     both = np.stack([one.counts, other.counts], axis=1)  # (speakers, 2, seeds, classes, classes)
     result = intervals(
@@ -149,23 +143,42 @@ def compare(
         influence=lambda sums, own: _influence(sums[:, 0], own[:, 0]) - _influence(sums[:, 1], own[:, 1]),
         **options,
     )
-    entries = [
-        {"difference": entry["value"], "ci_low": entry["ci_low"], "ci_high": entry["ci_high"]}
-        for entry in _entries(result)
-    ]
+    entries = result.entries()
     return {
         **dict(zip(FIGURES, entries[: len(FIGURES)], strict=True)),
         "recall": dict(zip(one.labels, entries[len(FIGURES) :], strict=True)),
-        "n": int(len(paired_a.drop_duplicates(tables.key_columns(paired_a)))),
-        "num_rows": int(len(paired_a)),
+        "n": int(len(pairs.a.drop_duplicates(tables.key_columns(pairs.a)))),
+        "num_rows": int(len(pairs.a)),
         "num_speakers": len(one.speakers),
         "seeds": len(one.seeds),
-        "unpaired": {"a": len(a) - len(paired_a), "b": len(b) - len(paired_b)},
+        "unpaired": pairs.unpaired,
         "bootstrap": {**options, "level": 0.95},
-        "dropped": {"a": dropped_a, "b": dropped_b},
-        "warnings": _warnings(paired_a, one, one.counts.sum(axis=(0, 1, 3)) > 0),
-        "notes": sorted({*_notes(paired_a), *_notes(paired_b)}),
+        "dropped": pairs.dropped,
+        "warnings": _warnings(pairs.a, one, one.counts.sum(axis=(0, 1, 3)) > 0),
+        "notes": sorted({*_notes(pairs.a), *_notes(pairs.b)}),
     }
+
+
+class Pairs(NamedTuple):
+    """Rows of two tables of predictions that are of the same utterances and seeds, in one order of rows and classes."""
+
+    a: pd.DataFrame
+    b: pd.DataFrame
+    unpaired: dict[str, int]  # rows of each that the other one lacks
+    dropped: dict[str, dict[str, int]]  # rows of each that cannot be judged, by reason
+
+
+def paired(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
+    """Pair the predictions of two models; arguments and errors as of :func:`compare`."""
+    (a, dropped_a), (b, dropped_b) = (_judgeable(tables.validate(table)) for table in (a, b))
+    labels_a, labels_b = tables.classes(a), tables.classes(b)
+    if set(labels_a) != set(labels_b):
+        raise CorpusError(f"Compared models must have the same classes. Received: {labels_a} and {labels_b}.")
+    both_a, both_b = _same_rows(a, b)
+    order = [name for name in both_b if not name.startswith(tables.PREFIX)]
+    order += [tables.PREFIX + label for label in labels_a]
+    unpaired = {"a": len(a) - len(both_a), "b": len(b) - len(both_b)}
+    return Pairs(both_a, both_b[order], unpaired, {"a": dropped_a, "b": dropped_b})
 
 
 def _figures(sums: np.ndarray) -> np.ndarray:
@@ -189,11 +202,6 @@ def _influence(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return total
 
 
-def _entries(result: Intervals) -> list[dict[str, float]]:
-    columns = zip(*(ends.tolist() for ends in result), strict=True)
-    return [{"value": value, "ci_low": low, "ci_high": high} for value, low, high in columns]
-
-
 def _judgeable(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     if "condition" in table and table["condition"].nunique(dropna=False) > 1:
         held = ", ".join(map(str, table["condition"].unique()))
@@ -209,7 +217,7 @@ def _judgeable(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return table[kept].reset_index(drop=True), dropped
 
 
-def _paired(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _same_rows(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     keys = tables.key_columns(a, "seed")
     if keys != tables.key_columns(b, "seed"):
         raise CorpusError("Either both tables have a condition column or none. Received: one of them has.")

@@ -1,6 +1,5 @@
 """Figures as text: one model's summary, and several models side by side."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from serzoo.errors import CorpusError, unknown_name
+from serzoo.evaluation.figures import markdown, percent
 from serzoo.evaluation.predictions import read
 from serzoo.evaluation.summary import compare, summarize
 
@@ -78,7 +78,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     lines = [", ".join(f"{size} {thing}{'s' * (size != 1)}" for thing, size in sizes.items() if size)]
     for figure, title in {**_TITLES, "micro_f1": "micro F1"}.items():
         chance = f"  chance {100 * summary['chance']:.1f}" if figure == "ua" else ""
-        lines.append(f"{title:<10} {_percent(summary[figure])}{chance}")
+        lines.append(f"{title:<10} {percent(summary[figure])}{chance}")
     if summary["folds"] > 1:
         lines.append(f"UA by fold {100 * summary['fold_ua']['mean']:.1f} +- {100 * summary['fold_ua']['std']:.1f}")
     for head, figures in summary.get("continuous", {}).items():
@@ -91,9 +91,9 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     width = max(map(len, summary["recall"]))
     for label, entry in summary["recall"].items():
         genders = "".join(
-            f"  {gender} {_percent(by_class[label])}" for gender, by_class in summary["recall_by_gender"].items()
+            f"  {gender} {percent(by_class[label])}" for gender, by_class in summary["recall_by_gender"].items()
         )
-        lines.append(f"recall {label:<{width}} {_percent(entry)}{genders}")
+        lines.append(f"recall {label:<{width}} {percent(entry)}{genders}")
     lines += [*summary["notes"], *(f"warning: {text}" for text in summary["warnings"]), *_dropped(summary)]
     lines += [f"failed: {failure['file']}: {failure['reason']}" for failure in summary.get("failed", [])]
     return "\n".join(lines) + "\n"
@@ -109,8 +109,8 @@ class _Line(NamedTuple):
 
     def cells(self) -> list[str]:
         """Texts of the row, in per cent."""
-        figures = [_percent(self.summary[figure]) for figure in _TITLES]
-        gains = [_percent(self.paired[figure], sign="+") if self.paired else "" for figure in _TITLES]
+        figures = [percent(self.summary[figure]) for figure in _TITLES]
+        gains = [percent(self.paired[figure], sign="+") if self.paired else "" for figure in _TITLES]
         return [self.name, str(self.summary["n"]), str(self.summary["seeds"]), *figures, *gains]
 
 
@@ -119,10 +119,8 @@ def _heads(first: str) -> list[str]:
 
 
 def _markdown(first: str, lines: Sequence[_Line]) -> str:
-    heads = _heads(first)
-    text = [f"| {' | '.join(heads)} |", f"| --- {'| ---: ' * (len(heads) - 1)}|"]
-    text += [f"| {' | '.join(line.cells())} |" for line in lines]
-    return "\n".join([*text, "", _LEGEND, "", *(f"- {each}" for line in lines for each in line.remarks)]) + "\n"
+    table = markdown(_heads(first), [line.cells() for line in lines])
+    return "\n".join([table, "", _LEGEND, "", *(f"- {each}" for line in lines for each in line.remarks)]) + "\n"
 
 
 def _latex(first: str, lines: Sequence[_Line]) -> str:
@@ -144,8 +142,8 @@ def _csv(first: str, lines: Sequence[_Line]) -> str:
             row |= {figure: line.summary[figure]["value"]}
             row |= {f"{figure}_{end}": line.summary[figure][end] for end in ("ci_low", "ci_high")}
         for figure in _TITLES:
-            gain = line.paired[figure] if line.paired else dict.fromkeys(("difference", "ci_low", "ci_high"))
-            row |= {f"{figure}_minus_first": gain["difference"]}
+            gain = line.paired[figure] if line.paired else dict.fromkeys(("value", "ci_low", "ci_high"))
+            row |= {f"{figure}_minus_first": gain["value"]}
             row |= {f"{figure}_minus_first_{end}": gain[end] for end in ("ci_low", "ci_high")}
         rows.append(row | {"remarks": "; ".join(line.remarks)})
     return pd.DataFrame(rows).to_csv(index=False, float_format="%.6f", lineterminator="\n")
@@ -171,14 +169,6 @@ def _short_names(paths: Sequence[str | os.PathLike]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise CorpusError(f"The same run was given twice. Received: {', '.join(map(str, paths))}.")
-
-
-def _percent(entry: Mapping[str, float], sign: str = "") -> str:
-    value, low, high = (entry.get("value", entry.get("difference")), entry["ci_low"], entry["ci_high"])
-    if math.isnan(value):
-        return "-"
-    text = f"{100 * value:{sign}.1f}"
-    return text if math.isnan(low) else f"{text} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
 
 
 def _dropped(summary: Mapping[str, Any]) -> list[str]:

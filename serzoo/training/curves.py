@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from serzoo.scales import DIMENSIONS
+
 LOG = "log.csv"
 _INK, _SOFT_INK = "#1c2733", "#5b6b7b"
 
@@ -65,7 +67,7 @@ def _panels(log: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
 def _is_scored(log: Mapping[str, np.ndarray], column: str) -> bool:
     """Tell a cross-entropy from an output that is a loss itself: the latter is neither a head nor has an accuracy."""
     name = column.removesuffix("_loss")
-    return f"{name}_accuracy" in log or name in ("emotion", "gender", "noise")
+    return f"{name}_accuracy" in log or name in ("emotion", "gender", "noise", *DIMENSIONS)
 
 
 def _draw(axes, logs: Sequence[Mapping[str, np.ndarray]], column: str, colour: str) -> None:

@@ -1,14 +1,14 @@
 """One fold of a run: train a network, choose by its validation speakers, and judge it by its test speakers."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import pandas as pd
 
-from serzoo import building, corpora, pipeline, scales, zoo
+from serzoo import building, corpora, noises, pipeline, scales, zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError
 from serzoo.evaluation import LEAK_STAMP, predictions
@@ -123,11 +123,11 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
 def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, folder: Path) -> None:
     """Train one network, predict its test speakers, and write ``folder``; ``also`` goes into its card, written last."""
     config, material, about, _ = shared
-    table, others, sounds, rooms, roots, *_ = material
+    table, others, _, _, roots, *_ = material
     started = time.monotonic()
     model, heads, rows_train, log = fit_fold(shared, fold, seed, folder, source)
     _, rows_validation, rows_test = fold.split(table)
-    card = _card(rows_train, fold, source, material.licences) | {
+    card = _card(rows_train, fold, source, material) | {
         "heads": heads,
         "protocol": about["protocol"],
         "fold": fold.index,
@@ -138,13 +138,6 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
     }
     if adaptation := about.get("adaptation"):
         card["adaptation"] = note_of(adaptation, set(others[TARGET]["corpus"]))
-    if sounds:  # so that no test may use what the training heard
-        card["noise"] = {
-            corpus: {"types": sorted(set(rows["noise"])), "files": sorted(rows["file"])}
-            for corpus, rows in sounds.table.groupby("corpus")
-        }
-    if rooms:
-        card["rooms"] = list(rooms)
     # Whatever it was trained in, a model is judged as it ships: it computes in float32, with weights kept in float16.
     final = building.build(config, heads, card)
     final.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
@@ -170,12 +163,14 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
     keras.backend.clear_session()
 
 
-def _card(rows_train, fold, source, other_licences: Iterable[str]) -> dict:
-    """Licence and speakers of the weights; they inherit those of the weights that they started from."""
+def _card(rows_train, fold, source, material) -> dict:
+    """Licence, speakers, noise and rooms of the weights; they inherit those of the weights that they started from."""
     heard = {*zip(rows_train["corpus"], rows_train["speaker"], strict=True), *fold.validation}
-    licences = {corpora.info(corpus).licence for corpus, _ in heard}.union(other_licences)
+    licences = {corpora.info(corpus).licence for corpus, _ in heard}.union(material.licences)
+    noise, rooms = material.sounds.heard if material.sounds else {}, set(material.rooms or ())
     speakers: dict[str, set[str]] = {}
     if source is not None:
+        noise, rooms = noises.joined(source.card.get("noise", {}), noise), rooms.union(source.card.get("rooms", ()))
         licences |= {licence for licence in (source.licence or "").split(" AND ") if licence}
         speakers |= {corpus: set(names) for corpus, names in source.training_speakers.items()}
     for corpus, speaker in heard:
@@ -184,6 +179,9 @@ def _card(rows_train, fold, source, other_licences: Iterable[str]) -> dict:
         "licence": " AND ".join(sorted(licences)),
         "commercial": provenance.allows_commercial_use(licences),
         "corpora": {corpus: sorted(names) for corpus, names in sorted(speakers.items())},
+        # so that no test may use what the training heard
+        **({"noise": noise} if noise else {}),
+        **({"rooms": sorted(rooms)} if rooms else {}),
     }
 
 

@@ -1,13 +1,14 @@
 """The folder of a run: opened once, or again to go on, and never with half a file in it."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
 
 from serzoo import config as configs
-from serzoo.errors import RunError
+from serzoo.errors import RunError, SerzooError
 from serzoo.files import replace_file, to_json
 from serzoo.training import provenance
 from serzoo.training.recipe import differences, recipe
@@ -48,6 +49,21 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
     if found := differences(there, wanted | recipe(config)):
         raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
     sweep(out)
+
+
+@contextlib.contextmanager
+def resumable(out: Path) -> Iterator[None]:
+    """Say of a full disk, or a file that went away, that ``--resume`` goes on: context manager.
+
+    Raises:
+        RunError: in the place of an OSError.
+    """
+    try:
+        yield
+    except SerzooError:  # some of them are an OSError, too
+        raise
+    except OSError as error:
+        raise RunError(f"The work in {out} stopped: {error}. Once this is mended, --resume goes on with it.") from error
 
 
 def sweep(folder: Path) -> None:

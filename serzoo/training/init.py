@@ -6,6 +6,7 @@ from pathlib import Path
 from serzoo import zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
+from serzoo.evaluation.leaks import shared_speakers
 
 
 def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -33,15 +34,9 @@ def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: 
             if place not in loaded:
                 loaded[place] = zoo.load(place)
             source = sources[seed, fold.name] = loaded[place]
-            if (shared := heard_by(source, fold)) and not allowed:
+            if (shared := shared_speakers(source.training_speakers, fold.test)) and not allowed:
                 raise SpeakerLeakError(f"{place} was trained on test speakers of {fold.name}: {join(shared)}.")
     return sources
-
-
-def heard_by(source: zoo.Classifier, fold: Fold) -> list[str]:
-    """Name the test speakers of a fold that a model has heard."""
-    seen = {(corpus, who) for corpus, speakers in source.training_speakers.items() for who in speakers}
-    return [" ".join(pair) for pair in sorted(seen.intersection(fold.test))]
 
 
 def _place(init: str, fold: Fold, seed: int) -> str:

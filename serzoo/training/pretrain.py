@@ -11,12 +11,13 @@ import pandas as pd
 
 from serzoo import audio, building, corpora, pipeline, zoo
 from serzoo import config as configs
-from serzoo.errors import AudioError, ConfigError, CorpusError, RunError, SerzooError
+from serzoo.corpora.forms import without
+from serzoo.errors import AudioError, ConfigError, CorpusError, RunError
 from serzoo.files import replace_file, to_json
 from serzoo.schema import Objective
 from serzoo.training import fit as fitting
 from serzoo.training import provenance
-from serzoo.training.folder import open_run, save_weights
+from serzoo.training.folder import open_run, resumable, save_weights, sweep
 
 FOLDER = "folder"  # stands for the corpus of sound files that no reader knows
 OBJECTIVE = "masked_prediction"
@@ -92,26 +93,21 @@ def pretrain(
         "corpora": corpora.fingerprints(table, roots, []),
         "overrides": dict(overrides or {}),
     }
-    try:
+    with resumable(out):
         open_run(out, config, about, skipped, resume)
         for fold in folds:
             folder = out / f"seed{seed}-{fold.name}"
             if not (folder / zoo.CARD).exists():
+                sweep(folder)
                 if verbose:
                     print(f"{config.name}: pre-training, seed {seed}, {fold.name}", file=sys.stderr, flush=True)
                 _pretrain_fold(config, table, roots, fold, classes, seed, folder, verbose)
-    except SerzooError:
-        raise
-    except OSError as error:
-        raise RunError(f"The run in {out} stopped: {error}. Once this is mended, --resume goes on with it.") from error
     return out
 
 
 def _pretrain_fold(config, table, roots, fold, classes, seed, folder: Path, verbose):
     started = time.monotonic()
-    unheard = {*fold.validation, *fold.test}
-    pairs = zip(table["corpus"], table["speaker"], strict=True)
-    rows = table.loc[[pair not in unheard for pair in pairs]].reset_index(drop=True)
+    rows = without(table, (*fold.validation, *fold.test)).reset_index(drop=True)
     heads = building.heads_of(config, classes)
     masked = _masked(config)
     with fitting.precision(config.training.precision):
@@ -172,8 +168,9 @@ def _masked(config):
 
 def _folds(table: pd.DataFrame, protocol: str | None, roots: Mapping) -> tuple[list, tuple[str, ...]]:
     """Folds to pre-train for, and the classes of heads that only training will teach."""
+    everyone = corpora.all_speakers(table)  # refuses rows without a speaker
     if protocol is None:
-        return [corpora.all_speakers(table)], corpora.protocol("ravdess8-5fold").classes
+        return [everyone], corpora.protocol("ravdess8-5fold").classes
     rules = corpora.protocol(protocol)
     if missing := sorted(set(rules.corpora) - set(roots)):
         raise CorpusError(f"Protocol {protocol} needs the corpora {', '.join(rules.corpora)}. Missing: {missing[0]}.")

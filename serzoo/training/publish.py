@@ -80,9 +80,11 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
         # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
         plain = about["protocol"].partition("-")[0]
         variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
-        file = f"{model}.{about['protocol']}{variant}.csv.gz"
+        file = f"{model}.{about['protocol'].replace(':', '-')}{variant}.csv.gz"
         parameters = zoo.load(next(iter(cards))).count_params()
         reported[about["protocol"], tag] = _figure_entry(tag, file, told, about, parameters)
+    config = registry.config_path(model)
+    text = configs.with_sections(config, weights=list(weights.values()), reported=list(reported.values()))
 
     for path, data in files.items():
         replace_file(path, data)
@@ -90,9 +92,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
     if figure:
         written.append(registry.configs_folder() / "reported" / file)
         predictions.write(written[-1], told)
-    written.append(registry.config_path(model))
-    configs.replace_sections(written[-1], weights=list(weights.values()), reported=list(reported.values()))
-    return written
+    replace_file(config, text.encode())
+    return [*written, config]
 
 
 def in_float16(path: Path) -> bytes:
@@ -139,6 +140,7 @@ def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mappi
         "sha256": hashlib.sha256(data).hexdigest(),
         "classes": card["heads"]["emotion"],
         **({"noise": card["heads"]["noise"]} if "noise" in card["heads"] else {}),
+        **({"noise_heard": card["noise"]} if "noise" in card else {}),
         **({"rooms": card["rooms"]} if "rooms" in card else {}),
         "corpora": card["corpora"],
         "licence": card["licence"],

@@ -16,16 +16,17 @@ import pandas as pd
 
 from serzoo import config as configs
 from serzoo import corpora, zoo
-from serzoo.errors import RunError, SerzooError
+from serzoo.errors import RunError
 from serzoo.evaluation import predictions, summarize
+from serzoo.evaluation.leaks import shared_speakers
 from serzoo.files import replace_file, to_json
 from serzoo.training.calibrate import temperature_of
 from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
 from serzoo.training.curves import curves_png
 from serzoo.training.fold import Shared, chosen, distinct, train_fold
-from serzoo.training.folder import open_run, sweep
+from serzoo.training.folder import open_run, resumable, sweep
 from serzoo.training.guard import guard
-from serzoo.training.init import heard_by, sources_of
+from serzoo.training.init import sources_of
 from serzoo.training.material import gather
 from serzoo.training.recipe import differences, recipe
 from serzoo.training.streams import trained_on
@@ -130,7 +131,7 @@ def train(
     if adaptation:
         about["adaptation"] = adaptation
     shared = Shared(config, material, about, verbose)
-    try:
+    with resumable(out):
         open_run(out, config, about, material.skipped, resume)
         temperature = temperature_of(epochs_from) if protocol == ALL else None
         shared_by = guard(out, [table, *others.values()], material.roots, all_folds, allow_speaker_leak)
@@ -142,7 +143,8 @@ def train(
                     if verbose:
                         print(f"{config.name}: seed {seed}, {fold.name} ({protocol})", file=sys.stderr, flush=True)
                     source = sources.get((seed, fold.name))
-                    leak = shared_by[fold.name] + (heard_by(source, fold) if source else [])
+                    inherited = shared_speakers(source.training_speakers, fold.test) if source else []
+                    leak = shared_by[fold.name] + inherited
                     also = {key: value for key, value in (("leak", leak), ("temperature", temperature)) if value}
                     train_fold(shared, fold, seed, source, also, folder)
         parts = [out / f"seed{seed}-{fold.name}" for seed in seeds for fold in all_folds]
@@ -153,10 +155,6 @@ def train(
         replace_file(out / CURVES, curves_png(out))
         if protocol != ALL:
             _judge(out, parts)
-    except SerzooError:
-        raise
-    except OSError as error:
-        raise RunError(f"The run in {out} stopped: {error}. Once this is mended, --resume goes on with it.") from error
     return out
 
 

@@ -22,17 +22,18 @@ import pandas as pd
 from serzoo import config as configs
 from serzoo import corpora
 from serzoo.corpora import Fold
-from serzoo.errors import DivergedError, RunError, SerzooError
+from serzoo.errors import DivergedError, RunError, join
 from serzoo.files import replace_file, to_json
 from serzoo.training import space as spaces
 from serzoo.training import trials
 from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
 from serzoo.training.fit import STATE
 from serzoo.training.fold import Shared, chosen, distinct, fit_fold
-from serzoo.training.folder import open_run, sweep
+from serzoo.training.folder import open_run, resumable, sweep
 from serzoo.training.guard import guard
 from serzoo.training.material import Material, gather
 from serzoo.training.recipe import settings_of
+from serzoo.training.streams import MAIN
 
 TRIAL, TRIALS = "trial.json", "trials.csv"
 
@@ -97,6 +98,11 @@ def search(
     recipes = spaces.recipes(space, base, num_trials, singly=optuna)  # what is wrong is said before the first training
     if not 0 < keep <= 1 or (optuna and keep < 1):
         raise RunError(f"keep must be above 0 and 1 at most, and 1 with optuna. Received: {keep}.")
+    if others := [stream for stream in base.streams if stream != MAIN]:
+        raise RunError(
+            f"A search takes the corpora of its protocol alone. {base.name} also trains on the stream {join(others)}: "
+            "compare its recipes by runs of serzoo train."
+        )
     rules = corpora.protocol(protocol)
     material = gather(base, rules, corpora_roots, noise=noise, rooms=rooms, partial=partial)
     all_folds = rules.folds(material.table)
@@ -111,6 +117,7 @@ def search(
         "protocol": protocol,
         "classes_of": protocol,
         "space": space,
+        "drawn": num_trials is not None,
         "optuna": optuna,
         "keep": keep,
         "overrides": overrides,
@@ -118,7 +125,7 @@ def search(
     }
     how = "; ".join([f"serzoo search {out.name}", *(f"noise {each}" for each in noise or ()), *["rooms"] * bool(rooms)])
     shared = Shared(base, material, about, verbose)
-    try:
+    with resumable(out):
         open_run(out, base, about, material.skipped, resume)
         tried = _Tried(out, shared, how)
         guard(out, [tried.heard([fold for _, fold in now])], material.roots, [fold for _, fold in now], False)
@@ -141,10 +148,6 @@ def search(
                 best = {0, *others[: math.ceil(keep * len(others))]}
                 going = {number: recipe for number, recipe in going.items() if number in best}
         return trials.ranking(tried.write())
-    except SerzooError:
-        raise
-    except OSError as error:
-        raise RunError(f"The search in {out} stopped: {error}. Once this is mended, --resume goes on.") from error
 
 
 class _Tried:

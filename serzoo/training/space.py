@@ -82,8 +82,7 @@ def recipes(space: Space, base, num_trials: int | None = None, singly: bool = Fa
         listed = [{key: value} for key, values in space.items() for value in values]
     else:
         count = math.prod(map(len, space.values()))
-        few = num_trials is not None and num_trials < count
-        numbers = sorted(random.Random(0).sample(range(count), num_trials)) if few else range(count)  # noqa: S311
+        numbers = range(count) if num_trials is None else _drawn(count, num_trials)
         listed = [_combination(space, number) for number in numbers]
     found = {configs.dump(base): {}}
     for recipe in listed:
@@ -121,6 +120,14 @@ def proposed(space: Mapping[str, Sequence], tried: Sequence[tuple[Mapping, float
     others = (_combination(space, draw(count)) for _ in itertools.count())
     done = [recipe for recipe, _ in tried]
     return next(recipe for recipe in itertools.chain(combinations, others) if recipe not in done)
+
+
+def _drawn(count: int, num_trials: int) -> list[int]:
+    """Different numbers below ``count`` at random; whoever asks for more of them later keeps those that were drawn."""
+    draw, numbers = random.Random(0).randrange, {}  # noqa: S311
+    while len(numbers) < min(num_trials, count):
+        numbers[draw(count)] = None
+    return list(numbers)
 
 
 def _combination(space: Mapping[str, Sequence], number: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from serzoo import corpora
 from serzoo.corpora import Fold
-from serzoo.corpora.forms import person
+from serzoo.corpora.forms import without
 from serzoo.errors import RunError
 from serzoo.scales import DIMENSIONS
 
@@ -34,7 +34,7 @@ def streams_of(roots: Mapping[str, Mapping[str, str | Path]], config, *, partial
 
     Raises:
         RunError: if these are not the streams of the config.
-        CorpusError: if a corpus cannot be read.
+        CorpusError: if a corpus cannot be read, or does not say who speaks.
     """
     wanted, came = [name for name in config.streams if name != MAIN], list(roots)
     if sorted(wanted) != sorted(came):
@@ -44,7 +44,10 @@ def streams_of(roots: Mapping[str, Mapping[str, str | Path]], config, *, partial
             f"{config.name} trains on the streams {', '.join([MAIN, *wanted])}. "
             f"Received beside {MAIN}: {', '.join(came) or 'none'}. {hint}"
         )
-    return {stream: corpora.read_many(roots[stream], partial=partial) for stream in wanted}
+    tables = {stream: corpora.read_many(roots[stream], partial=partial) for stream in wanted}
+    for table in tables.values():
+        corpora.all_speakers(table)  # whoever has no name could be one that is judged by
+    return tables
 
 
 def joined_roots(*roots: Mapping[str, str | Path]) -> dict[str, str | Path]:
@@ -88,9 +91,7 @@ def with_streams(
     kept = [rows.assign(stream=MAIN)]
     for stream, table in others.items():
         tested = () if transductive and stream == TARGET else fold.test
-        unheard = set(map(person, (*fold.validation, *tested)))
-        pairs = zip(table["corpus"], table["speaker"], strict=True)
-        table = table.loc[[person(pair) not in unheard for pair in pairs]]
+        table = without(table, (*fold.validation, *tested))
         if table.empty:
             raise RunError(f"The stream {stream} has no speaker that {fold.name} neither chooses nor judges by.")
         kept.append(table.assign(stream=stream))

@@ -16,7 +16,7 @@ from serzoo import building, cli, config, corpora, zoo
 from serzoo.errors import CorpusError, MissingFileError, RunError, UnknownNameError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation import summarize
-from serzoo.evaluation.audit import PARTS, Subject, audit, open_subjects, probes
+from serzoo.evaluation.audit import PARTS, Subject, audit, leakage, open_subjects, probes
 from serzoo.evaluation.audit.subjects import heard, sample
 from serzoo.files import to_json
 
@@ -314,6 +314,13 @@ def test_rows_are_shared_among_encoders_that_never_heard_them():
     ((model, rows),) = Heard("toy", encoders=["1234"]).parts(table)
     assert set(rows["corpus"]) == {"b"} and len(rows) == 12
     assert Heard("toy", encoders=["1234"]).parts(table[table["corpus"] == "a"]) == []
+
+
+def test_a_person_who_was_heard_in_another_form_was_heard():
+    table = pd.DataFrame({"corpus": "emodb", "speaker": ["03", "08"]})
+    model = SimpleNamespace(training_speakers={"emodb_first2s": ["03"]})
+    assert heard(model, table).tolist() == [True, False]
+    assert leakage._tested(model, table, 0, 1).tolist() == [False, True]
 
 
 def test_sample_is_even_over_speakers_and_emotions():

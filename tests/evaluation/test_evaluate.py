@@ -123,6 +123,10 @@ def test_fold_weights_are_judged_on_the_test_speakers_of_their_fold(tmp_path):
     predictions = tables.read(tmp_path / "out")
     assert sorted(predictions["speaker"].unique()) == tested
     assert set(predictions["fold"]) == {4} and set(predictions["seed"]) == {3}
+    judge(Pitch(sorted(CODES)), root, tmp_path / "all")  # predictions for everyone are judged on the fold alone, too
+    report = judge(tmp_path / "all" / "predictions.csv", root, tmp_path / "given", protocol="ravdess8-5fold", fold=4)
+    assert (report["n"], report["dropped"]) == (32, {"speaker is not tested in fold 4": 160})
+    assert sorted(tables.read(tmp_path / "given")["speaker"].unique()) == tested
     with pytest.raises(SpeakerLeakError):
         judge(fold_weights, root, protocol="ravdess8-5fold", fold=3)
     with pytest.raises(CorpusError, match="folds 0 to 4. Received: 5"):
@@ -137,7 +141,7 @@ def test_folder_that_cannot_be_written_is_told_before_the_work(root, tmp_path):
 
     network = Pitch()
     network.predict_on_batch = never
-    with pytest.raises(RunError, match="needs a folder that can be written to"):
+    with pytest.raises(RunError, match="The report needs a folder to write to"):
         judge(network, root, tmp_path / "file")
 
 

@@ -104,8 +104,15 @@ def test_runs_that_are_none(run, tmp_path):
     (run / "seed0-fold1" / "card.json").write_text("{}")
     with pytest.raises(RunError, match="is not the card of a trained fold"):
         module.judged(run)
-    (run / "seed0-fold1" / "card.json").write_text(json.dumps({"protocol": "other", "fold": 1, "seed": 0}))
-    with pytest.raises(RunError, match="must be one run. Received trained folds of other, ravdess8-5fold"):
+    (run / "seed0-fold1" / "card.json").write_text(json.dumps({"protocol": None, "fold": 1, "seed": 0}))
+    with pytest.raises(RunError, match="must be one run. Received trained folds of None, ravdess8-5fold"):
+        module.judged(run)
+
+
+def test_what_was_pre_trained_answers_nothing(run):
+    for card in run.glob("*/card.json"):
+        card.write_text(json.dumps(json.loads(card.read_text()) | {"pretrained": True, "protocol": None}))
+    with pytest.raises(RunError, match="was pre-trained without labels: nothing can be judged"):
         module.judged(run)
 
 

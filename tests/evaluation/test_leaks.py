@@ -7,7 +7,7 @@ import soundfile
 from pitch import TWO, Pitch, clip_path, judge, write_corpus
 
 from serzoo import corpora, pipeline, registry
-from serzoo.corpora import Fold
+from serzoo.corpora import Fold, forms
 from serzoo.errors import CorpusError, SpeakerLeakError
 from serzoo.evaluation import LEAK_STAMP, evaluate, leaks, recompute
 
@@ -66,8 +66,11 @@ def test_shared_files_and_copies_are_named():
 
 
 def test_the_same_persons_in_a_derived_corpus():
-    table = pd.DataFrame({"corpus": ["emodb_first2s", "ravdess"], "speaker": ["03", "03"]})
-    assert leaks.shared_speakers({"emodb": ["03"]}, table) == ["emodb_first2s 03"]
+    pairs = [("ravdess", "03"), ("emodb_first2s", "03"), ("emodb_first2s", "08"), ("emodb_first2s", "03")]
+    assert leaks.shared_speakers({"emodb": ["03"]}, pairs) == ["emodb_first2s 03"]
+    assert leaks.shared_speakers({"emodb_first2s": ["03"]}, [("emodb", "03")]) == ["emodb 03"]
+    table = pd.DataFrame(pairs, columns=["corpus", "speaker"])
+    assert forms.without(table, [("emodb", "03")]).index.tolist() == [0, 2]
 
 
 def test_sides_of_a_fold():

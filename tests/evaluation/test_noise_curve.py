@@ -201,25 +201,32 @@ def test_truth_of_segments(roots, table):
 
 
 def test_a_model_that_heard_the_test_is_refused(measure, roots):
-    heard = {"noise": {"folder:home": {"types": ["hum"], "files": ["hum/1.wav"]}}}
-    with pytest.raises(CorpusError, match="b was trained with noise recordings of the test: folder:home hum/1.wav"):
+    heard = {"noise": {"folder:home": {"types": ["hum"], "split": None}}}
+    with pytest.raises(CorpusError, match="b was trained with all of folder:home: no recording is left"):
         measure({"a": StandIn(0.01), "b": StandIn(0.01, heard)})
-    kinds = {"noise": {"folder:else": {"types": ["click"], "files": ["click/7.wav"]}}}
+    kinds = {"noise": {"folder:else": {"types": ["click"], "split": None}}}
     with pytest.raises(CorpusError, match="b was trained with noise of the types click: they are not other types"):
         measure({"a": StandIn(0.01), "b": StandIn(0.01, kinds)}, other_noise=roots["other"])
 
 
-def test_clips_of_esc10_are_known_in_esc50_too():
+def test_predictions_cannot_listen(tmp_path):
+    row = "corpus,file,start,end,speaker,gender,seed,fold,truth,p_a,p_b\ntoy,1.wav,,,1,,0,0,a,1,0\n"
+    (tmp_path / "told.csv").write_text(row)
+    with pytest.raises(CorpusError, match="needs models that can listen. Received predictions alone: told"):
+        curve.noise_curve([tmp_path / "told.csv"], {"toy": tmp_path}, {"folder": tmp_path})
+
+
+def test_esc10_is_a_part_of_esc50():
     pool = Pool(KNOWN, {"dog": [np.ones(4)]}, {"esc10": ["001 - Dog bark/5-203128-A.ogg"]})
-    check_unheard("m", {"noise": {"esc50": {"types": ["dog"], "files": ["audio/1-100032-A-0.wav"]}}}, [pool])
-    with pytest.raises(CorpusError, match="5-203128-A"):
-        card = {"noise": {"esc10": {"types": ["dog"], "files": ["5-203128-A.ogg"]}}}
-        check_unheard("m", card, [pool])
+    check_unheard("m", {"noise": {"esc50": {"types": ["dog"], "split": "train"}}}, [pool])
+    with pytest.raises(CorpusError, match="m was trained with all of esc10"):
+        check_unheard("m", {"noise": {"esc50": {"types": ["dog"], "split": None}}}, [pool])
 
 
 def test_babble_never_comes_from_a_training_corpus(monkeypatch, roots):
     speech = pd.DataFrame({"corpus": ["toy"], "speaker": ["1"], "file": ["0.wav"], "start": [np.nan], "end": [np.nan]})
     monkeypatch.setattr("serzoo.evaluation.noise_pool.readers.read_many", lambda roots, partial: speech)
+    monkeypatch.setattr("serzoo.evaluation.noise_pool.readers.folders", lambda roots: roots)
     with pytest.raises(SpeakerLeakError, match="not from toy"):
         other_pool({}, {"toy": roots["toy"]}, ["toy"])
     assert other_pool({}, {}, ["toy"]) is None

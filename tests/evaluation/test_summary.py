@@ -136,15 +136,15 @@ def test_difference_is_that_of_the_summaries_and_changes_sign():
     there, back = compare(a, b, resamples=500), compare(b, a, resamples=500)
     for name in ("ua", "wa", "macro_f1", "micro_f1"):
         expected = summarize(a, 10)[name]["value"] - summarize(b, 10)[name]["value"]
-        assert there[name]["difference"] == pytest.approx(expected)
+        assert there[name]["value"] == pytest.approx(expected)
         assert there[name]["ci_low"] == pytest.approx(-back[name]["ci_high"])
-        assert there[name]["ci_low"] < there[name]["difference"] < there[name]["ci_high"]
-    assert there["recall"]["anger"]["difference"] == pytest.approx(-back["recall"]["anger"]["difference"])
+        assert there[name]["ci_low"] < there[name]["value"] < there[name]["ci_high"]
+    assert there["recall"]["anger"]["value"] == pytest.approx(-back["recall"]["anger"]["value"])
 
 
 def test_model_against_itself_differs_by_exactly_nothing():
     table = toy_predictions()
-    assert compare(table, table)["ua"] == {"difference": 0, "ci_low": 0, "ci_high": 0}
+    assert compare(table, table)["ua"] == {"value": 0, "ci_low": 0, "ci_high": 0}
 
 
 def test_pairing_narrows_the_interval():

@@ -35,8 +35,8 @@ def test_table_holds_figures_and_paired_differences(runs):
     ua = summarize(made["mtl"])["ua"]
     assert mtl["UA"] == f"{100 * ua['value']:.1f} [{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]"
     gain = compare(made["mtl"], made["stl"])["ua"]
-    assert gain["difference"] > 0
-    expected = f"{100 * gain['difference']:+.1f} [{100 * gain['ci_low']:+.1f}, {100 * gain['ci_high']:+.1f}]"
+    assert gain["value"] > 0
+    expected = f"{100 * gain['value']:+.1f} [{100 * gain['ci_low']:+.1f}, {100 * gain['ci_high']:+.1f}]"
     assert mtl["UA minus stl"] == expected
     assert stl["UA minus stl"] == ""
     assert "- mtl minus stl: 480 pairs of 12 speakers" in lines
@@ -90,7 +90,7 @@ def test_csv_holds_the_numbers_behind_the_text(runs):
     summary, gain = summarize(made["mtl"], resamples=100), compare(made["mtl"], made["stl"], resamples=100)
     assert table.loc["a_b", "wa"] == pytest.approx(summary["wa"]["value"], abs=1e-6)
     assert table.loc["a_b", "macro_f1_ci_low"] == pytest.approx(summary["macro_f1"]["ci_low"], abs=1e-6)
-    assert table.loc["a_b", "ua_minus_first"] == pytest.approx(gain["ua"]["difference"], abs=1e-6)
+    assert table.loc["a_b", "ua_minus_first"] == pytest.approx(gain["ua"]["value"], abs=1e-6)
     assert table.loc["a_b", "ua_minus_first_ci_high"] == pytest.approx(gain["ua"]["ci_high"], abs=1e-6)
     assert table["ua_minus_first"].isna().tolist() == [True, False]
     assert "speakers shared: not comparable" in table.loc["a_b", "remarks"]

@@ -1,6 +1,7 @@
 """From a run to shipped weights and figures, in a copy of the folders that ship."""
 
 import hashlib
+import importlib
 import json
 import shutil
 
@@ -12,7 +13,7 @@ import toy_model
 import serzoo
 from serzoo import config as configs
 from serzoo import pipeline, registry, zoo
-from serzoo.errors import RunError, WeightsError
+from serzoo.errors import ConfigError, RunError, WeightsError
 from serzoo.evaluation import predictions, summarize
 from serzoo.training import publish
 from serzoo.training.publish import _command, in_float16
@@ -89,6 +90,24 @@ def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
     settings = configs.load("toy")
     assert [entry.tag for entry in settings.reported] == ["emodb4", "emodb4-clean", "loud"]
     assert len(settings.weights) == 3 and settings.default_weights is None
+
+
+def test_a_figure_on_a_table_of_ones_own(toy_run, shop, tmp_path):
+    run = shutil.copytree(toy_run, tmp_path / "mine")
+    about = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(about | {"protocol": "loso-table:mine@anger,neutral"}))
+    publish(run, "toy.mine", fold_weights=False)
+    (figure,) = configs.load("toy").reported
+    assert figure.file == "toy.loso-table-mine@anger,neutral-mine.csv.gz"
+
+
+def test_what_the_yaml_refuses_leaves_every_file(toy_run, shop, monkeypatch):
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    module = importlib.import_module("serzoo.training.publish")  # the package gives the function of this name
+    monkeypatch.setattr(module, "_command", lambda about: "")
+    with pytest.raises(ConfigError, match="command"):
+        publish(toy_run, "toy.emodb4")
+    assert before == {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
 
 
 def test_weights_of_all_speakers_are_the_default(toy_run, shop, emodb, tmp_path):

@@ -17,7 +17,7 @@ from serzoo.evaluation.audit.leakage import leakage
 from serzoo.evaluation.audit.robustness import robustness
 from serzoo.evaluation.audit.subjects import Roots, Subject, judge, open_subjects, read_tables, sample
 from serzoo.evaluation.audit.transfer import control_of, transfer
-from serzoo.files import replace_file, to_json
+from serzoo.files import replace_file, to_json, writable
 
 PARTS = ("gender", "leakage", "transfer", "robustness", "cross_corpus")
 RECORD = "audit.json"
@@ -88,7 +88,7 @@ def audit(
             raise unknown_name("part of an audit", part, PARTS)
     if clips is not None and clips < 1:
         raise CorpusError(f"clips must be a number >= 1, or None for all. Received: {clips}.")
-    folder = None if out is None else _writable(Path(out))
+    folder = None if out is None else writable(Path(out), "audit")
     subjects = open_subjects(sources)
     given = _Given(
         subjects,
@@ -245,17 +245,6 @@ def _about(subject: Subject) -> dict[str, Any]:
         "seeds": sorted(told["seed"].unique().tolist()) if told is not None else [],
         "notes": sorted(told["note"].dropna().unique().tolist()) if told is not None and "note" in told else [],
     }
-
-
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}.partial"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise RunError(f"An audit needs a folder to write to. Received {folder}: {error.strerror}.") from error
-    return folder
 
 
 def _write(folder: Path, found: Mapping[str, Any], told: Mapping[str, pd.DataFrame]) -> None:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.audit.figures import percent
 from serzoo.evaluation.audit.subjects import Roots, Subject, heard, judge, sample
+from serzoo.evaluation.figures import percent
 from serzoo.evaluation.summary import summarize
 
 

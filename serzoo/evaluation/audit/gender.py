@@ -16,8 +16,8 @@ import pandas as pd
 from serzoo import metrics
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.audit.figures import entries, percent, sign_of
 from serzoo.evaluation.bootstrap import intervals, speaker_confusions
+from serzoo.evaluation.figures import percent, sign_of
 from serzoo.evaluation.summary import summarize
 
 GENDERS = ("female", "male")
@@ -86,7 +86,7 @@ def _gap(rows: pd.DataFrame, options: Mapping[str, int]) -> dict[str, Any]:
         figures = _mean(by_seed, axis=2)  # (draws, genders, figures)
         return figures[:, 0] - figures[:, 1]
 
-    ua, *recalls = entries(intervals(counts, statistic, strata=gender, **options))
+    ua, *recalls = intervals(counts, statistic, strata=gender, **options).entries()
     return {"ua": ua, "recall": dict(zip(confusions.labels, recalls, strict=True))}
 
 
@@ -97,7 +97,8 @@ def _matched(rows: pd.DataFrame, table: pd.DataFrame | None, options: Mapping[st
     by = [column for column in MATCHED if column in table and table[column].notna().any()]
     keys = ["corpus", "file", "start"]
     rows = rows.merge(table[[*keys, *by]].drop_duplicates(keys), how="left", on=keys)
-    if "text" not in by or rows["text"].isna().all():
+    rows = rows[rows["text"].notna()] if "text" in by else rows[:0]
+    if rows.empty:
         return {"reason": "the texts of these utterances are not known"}
     cells = pd.MultiIndex.from_frame(rows[["corpus", "truth", *by]].fillna("").astype(str))
     women = (rows["gender"] == "female").to_numpy()
@@ -115,7 +116,7 @@ def _matched(rows: pd.DataFrame, table: pd.DataFrame | None, options: Mapping[st
         by_class = np.stack([_mean(difference[:, class_of == i], axis=1) for i in range(len(labels))], axis=1)
         return np.concatenate([_mean(by_class, axis=1)[:, None], by_class], axis=1)
 
-    ua, *recalls = entries(intervals(counts, statistic, strata=gender, **options))
+    ua, *recalls = intervals(counts, statistic, strata=gender, **options).entries()
     utterances = rows.drop_duplicates(tables.key_columns(rows))["gender"].value_counts()
     return {
         "ua": ua,

@@ -16,8 +16,8 @@ import pandas as pd
 from serzoo.errors import CorpusError
 from serzoo.evaluation.audit import probes
 from serzoo.evaluation.audit.conditions import CLEAN, Changed, Condition, noise_draws, noisy
-from serzoo.evaluation.audit.figures import percent
 from serzoo.evaluation.audit.subjects import Roots, Subject, heard, sample
+from serzoo.evaluation.figures import percent
 
 POOLED = "embedding"
 NAMED = ("shared", "private")
@@ -116,12 +116,12 @@ def _layers(model: Any) -> list[str]:
 def _tested(model: Any, rows: pd.DataFrame, number: int, num_parts: int) -> np.ndarray:
     """Tell which rows this encoder's probes are asked about; the probes learn from all others."""
     own = rows["corpus"].isin(model.training_speakers).to_numpy()
-    tested = own & ~heard(model, rows)
+    tested = own.copy()
     for _, foreign in rows[~own].groupby("corpus"):
         speakers = sorted(set(foreign["speaker"]))
         chosen = set(speakers[number % num_parts :: num_parts])
         tested[foreign.index[foreign["speaker"].isin(chosen)]] = True
-    return tested
+    return tested & ~heard(model, rows)
 
 
 def _features(

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from serzoo import metrics
-from serzoo.evaluation.audit.figures import entries
 from serzoo.evaluation.bootstrap import intervals
 
 KINDS = ("logistic regression", "MLP")
@@ -166,10 +165,10 @@ def _interval(told: pd.DataFrame, of_speaker: bool, resamples: int, seed: int) -
         # To tell speakers apart: every speaker is a class, and what is drawn is the speaker's recall.
         recall = np.array([np.diag(own).sum() / own.sum() for own in counts])
         pairs = np.stack([recall, np.ones(len(recall))], axis=1)
-        return entries(intervals(pairs, lambda sums: sums[:, :1] / sums[:, 1:], **options))[0]
+        return intervals(pairs, lambda sums: sums[:, :1] / sums[:, 1:], **options).entries()[0]
     label_of = told.drop_duplicates("speaker").set_index("speaker")["truth"]
     strata = [str(label_of[speaker]) for speaker in speakers] if of_speaker else None
-    return entries(intervals(counts, lambda sums: metrics.ua(sums)[:, None], strata=strata, **options))[0]
+    return intervals(counts, lambda sums: metrics.ua(sums)[:, None], strata=strata, **options).entries()[0]
 
 
 def known(labels: Iterable[Any]) -> np.ndarray:

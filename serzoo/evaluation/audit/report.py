@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from serzoo.evaluation.audit.figures import markdown, percent, sign_of
+from serzoo.evaluation.figures import markdown, percent, sign_of
 
 _TITLES = {
     "gender": "Gender",

@@ -15,9 +15,10 @@ import pandas as pd
 from serzoo import corpora as readers
 from serzoo.errors import CorpusError, join
 from serzoo.evaluation.audit.conditions import CLEAN, SNRS_DB, Changed, Condition, conditions, noise_draws
-from serzoo.evaluation.audit.figures import percent, sign_of
 from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample
+from serzoo.evaluation.figures import percent, sign_of
 from serzoo.evaluation.summary import compare, summarize
+from serzoo.noises import was_heard
 from serzoo.rooms import read as read_rooms
 
 BABBLE_S, BABBLE_SPEAKERS = 30.0, 6
@@ -41,7 +42,8 @@ def robustness(
         subject: the model.
         table: of the corpora.
         roots: their folders.
-        noise: noise corpora and their roots; their test recordings are mixed in. White noise, and babble where another
+        noise: noise corpora and their roots; their test recordings are mixed in, but for corpora without splits that
+            the model was trained with. White noise, and babble where another
             corpus than those that the model learned from is there, come by themselves.
         rooms: folder of impulse responses; rooms that the model was trained in are left out.
         snrs_db: signal-to-noise ratios.
@@ -66,7 +68,7 @@ def robustness(
     chosen = sample(pd.concat([rows for _, rows in parts]), clips, seed)
     parts = [(model, rows.loc[rows.index.isin(chosen.index)]) for model, rows in parts]
     parts = [(model, rows) for model, rows in parts if len(rows)]
-    noises = noise_draws(noise or {})
+    noises = noise_draws(_unknown_noise(parts, noise or {}))
     if babble := _babble(parts, table, roots, seed):
         noises["babble"] = babble
     tried = conditions(noises, _unknown_rooms(parts, rooms) if rooms else None, snrs_db)
@@ -100,8 +102,7 @@ def _entry(condition: Condition, told: Mapping[str, pd.DataFrame], resamples: in
     entry = {"condition": condition.name, "kind": condition.kind, "ua": summary["ua"], "summary": summary}
     if condition.name != CLEAN:
         pair = (told[name].drop(columns="condition") for name in (condition.name, CLEAN))
-        fall = compare(*pair, resamples, seed)["ua"]
-        entry["fall"] = {"value": fall["difference"], "ci_low": fall["ci_low"], "ci_high": fall["ci_high"]}
+        entry["fall"] = compare(*pair, resamples, seed)["ua"]
     return entry
 
 
@@ -115,6 +116,15 @@ def _babble(parts: Sequence[tuple], table: pd.DataFrame, roots: Roots, seed: int
     options = {"trained_on": sorted(known), "duration_s": BABBLE_S, "num_speakers": BABBLE_SPEAKERS, "seed": seed}
     voices = functools.cache(lambda: readers.babble(others, roots, **options))
     return lambda rng: voices()
+
+
+def _unknown_noise(parts: Sequence[tuple], noise: Roots) -> Roots:
+    """Noise corpora, but those of which a model's training left nothing to test with."""
+    return {
+        corpus: root
+        for corpus, root in noise.items()
+        if not any(was_heard(getattr(model, "card", {}), corpus) for model, _ in parts)
+    }
 
 
 def _unknown_rooms(parts: Sequence[tuple], root: str | os.PathLike) -> dict[str, np.ndarray]:

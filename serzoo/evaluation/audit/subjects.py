@@ -13,6 +13,7 @@ import pandas as pd
 from serzoo import config as configs
 from serzoo import corpora as readers
 from serzoo import registry
+from serzoo.corpora import forms
 from serzoo.errors import CorpusError, MissingFileError, RunError, unknown_name
 from serzoo.evaluation import predictions as tables
 
@@ -84,8 +85,8 @@ class Subject:
 
 def heard(model: Any, table: pd.DataFrame) -> np.ndarray:
     """Tell for each row whether the model was trained on its speaker, ``(rows,)`` bool."""
-    trained = {(corpus, str(s)) for corpus, speakers in model.training_speakers.items() for s in speakers}
-    return np.array([pair in trained for pair in zip(table["corpus"], table["speaker"].astype(str), strict=True)], bool)
+    pairs = zip(table["corpus"], table["speaker"], strict=True)
+    return np.array(forms.heard(model.training_speakers, pairs), bool)
 
 
 def open_subjects(sources: Sequence[str | os.PathLike]) -> list[Subject]:

@@ -1,17 +1,16 @@
 """Did the second task help? The multi-task model against the single-task one, on the same clips, folds and seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from serzoo import metrics
-from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.audit.figures import percent, sign_of
 from serzoo.evaluation.audit.subjects import Subject
 from serzoo.evaluation.bootstrap import speaker_confusions
-from serzoo.evaluation.summary import FIGURES, compare
+from serzoo.evaluation.figures import percent, sign_of
+from serzoo.evaluation.summary import FIGURES, compare, paired
 
 VERDICTS = {1: "helps", -1: "hurts", 0: "cannot tell"}
 
@@ -46,50 +45,34 @@ def transfer(
         >>> transfer(tables.read("runs/mtl"), tables.read("runs/stl"))["verdict"]  # doctest: +SKIP
         'cannot tell'
     """
-    paired = compare(multi, single, resamples, seed)
-    both = _both(multi, single)
+    gain = compare(multi, single, resamples, seed)
+    pairs = paired(multi, single)
+    both = pairs.a, pairs.b
     speakers, runs = _by_speaker(both), _by_run(both)
     change = np.array([entry["difference"] for entry in speakers])
-    difference = {name: _as_entry(paired[name]) for name in FIGURES}
+    difference = {name: gain[name] for name in FIGURES}
     verdict = VERDICTS[sign_of(difference["ua"])]
     worse = float((change < 0).mean())
     sentence = (
         f"{names[0] or 'The multi-task model'} against {names[1] or 'the single-task model'}: {verdict}. UA "
-        f"{percent(difference['ua'], '+')} points over {len(runs)} trainings with {paired['seeds']} "
-        f"seed{'s' * (paired['seeds'] != 1)}; {100 * worse:.0f} % of the {len(speakers)} speakers got worse."
+        f"{percent(difference['ua'], '+')} points over {len(runs)} trainings with {gain['seeds']} "
+        f"seed{'s' * (gain['seeds'] != 1)}; {100 * worse:.0f} % of the {len(speakers)} speakers got worse."
     )
     return {
         "difference": difference,
-        "recall": {label: _as_entry(entry) for label, entry in paired["recall"].items()},
+        "recall": gain["recall"],
         "runs": runs,
         "speakers": sorted(speakers, key=lambda entry: entry["difference"]),
         "worse": worse,
         "better": float((change > 0).mean()),
-        "pairs": paired["num_rows"],
-        "num_speakers": paired["num_speakers"],
-        "seeds": paired["seeds"],
-        "unpaired": paired["unpaired"],
-        "notes": paired["notes"],
+        "pairs": gain["num_rows"],
+        "num_speakers": gain["num_speakers"],
+        "seeds": gain["seeds"],
+        "unpaired": gain["unpaired"],
+        "notes": gain["notes"],
         "verdict": verdict,
         "sentence": sentence,
     }
-
-
-def _as_entry(entry: Mapping[str, float]) -> dict[str, float]:
-    return {"value": entry["difference"], "ci_low": entry["ci_low"], "ci_high": entry["ci_high"]}
-
-
-def _both(multi: pd.DataFrame, single: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep the rows that both have, in one order; :func:`compare` has checked that they agree."""
-    one, other = (tables.validate(table) for table in (multi, single))
-    keys = tables.key_columns(one, "seed")
-    index_one, index_other = (pd.MultiIndex.from_frame(t[keys].fillna({"start": -1.0})) for t in (one, other))
-    labels = tables.classes(one)
-    judged = index_one.isin(index_other) & one["truth"].isin(labels)
-    other = other.iloc[index_other.get_indexer(index_one[judged])].reset_index(drop=True)
-    one = one[judged].reset_index(drop=True)
-    order = [name for name in other if not name.startswith(tables.PREFIX)] + [tables.PREFIX + name for name in labels]
-    return one, other[order]
 
 
 def _by_speaker(both: tuple[pd.DataFrame, pd.DataFrame]) -> list[dict[str, Any]]:
