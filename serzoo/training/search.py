@@ -108,10 +108,14 @@ def search(
     all_folds = rules.folds(material.table)
     now = list(itertools.product(distinct(seeds), chosen(all_folds, folds)))
     check_labels(base, material.table, {})
+    networks = {}
     for recipe in recipes:
         config = configs.override(base, recipe)
-        check_model(config, rules.classes)
         _heard_by(config, material)
+        # what differs in the training alone is the same network
+        networks[configs.dump(config.model_copy(update={"training": base.training}))] = config
+    for config in networks.values():
+        check_model(config, rules.classes)
     about = {
         "model": base.name,
         "protocol": protocol,
