@@ -20,7 +20,7 @@ class Noises:
     """Recordings of noise, decoded at once, so that whatever is wrong with one of them is said before training begins.
 
     Args:
-        table: rows with ``corpus``, ``file``, ``start``, ``end`` and ``noise`` (the type), as from
+        table: rows with ``corpus``, ``file``, ``start``, ``end``, ``split`` and ``noise`` (the type), as from
             :func:`serzoo.corpora.read_noise`.
         roots: root folder of each noise corpus.
 
@@ -55,9 +55,8 @@ class Noises:
         """What a card tells of each noise corpus: types, and the split; None where that is not one alone."""
         told = {}
         for corpus, rows in self.table.groupby("corpus"):
-            splits = set(rows["split"]) if "split" in rows else {None}
-            split = splits.pop() if len(splits) == 1 and rows["split"].notna().all() else None
-            told[corpus] = {"types": sorted(set(rows["noise"])), "split": split}
+            whole = rows["split"].isna().any() or rows["split"].nunique() > 1
+            told[corpus] = {"types": sorted(set(rows["noise"])), "split": None if whole else rows["split"].iloc[0]}
         return told
 
     @property

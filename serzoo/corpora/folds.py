@@ -62,6 +62,20 @@ class Fold:
         return tuple(table.loc[[p == part for p in parts]] for part in ("train", "validation", "test"))
 
 
+def check_speakers(table: "pd.DataFrame", what: str) -> None:
+    """Refuse a table that does not say who speaks: whoever has no name could be one that is judged by.
+
+    Args:
+        table: with the column ``speaker``.
+        what: needs them, such as ``"A fold"``, for the message.
+
+    Raises:
+        CorpusError: if a speaker is missing.
+    """
+    if missing := int(table["speaker"].isna().sum()):
+        raise CorpusError(f"{what} needs the speaker of every row. Received {missing} rows without one.")
+
+
 def all_speakers(table: "pd.DataFrame") -> Fold:
     """Return the fold that trains on everyone, for weights that are made to be used and not to be judged.
 
@@ -76,10 +90,7 @@ def all_speakers(table: "pd.DataFrame") -> Fold:
         >>> all_speakers(pd.DataFrame({"corpus": ["emodb"], "speaker": ["03"]})).train
         (('emodb', '03'),)
     """
-    if table["speaker"].isna().any():
-        raise CorpusError(
-            f"A fold needs the speaker of every row. Received {table['speaker'].isna().sum()} rows without one."
-        )
+    check_speakers(table, "A fold")
     return Fold(None, tuple(sorted(set(zip(table["corpus"], table["speaker"], strict=True)))), (), ())
 
 

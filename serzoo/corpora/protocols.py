@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, guard
+from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, check_speakers, guard
 from serzoo.corpora.forms import in_one_form
 from serzoo.errors import CorpusError, join
 
@@ -144,11 +144,7 @@ class Protocol:
         if missing:
             came = join(sorted(set(table["corpus"]))) or "an empty table"
             raise CorpusError(f"Protocol {self.name} needs the corpus {join(missing)}. Received: {came}.")
-        if table["speaker"].isna().any():
-            raise CorpusError(
-                f"Protocol {self.name} needs the speaker of every row. Received {table['speaker'].isna().sum()} rows "
-                "without one."
-            )
+        check_speakers(table, f"Protocol {self.name}")
         key = ["corpus", "file", "start"]  # of predictions
         if set(key) <= set(table.columns) and table.duplicated(key).any():
             twice = table[table.duplicated(key)].iloc[0]

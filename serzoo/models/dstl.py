@@ -105,7 +105,7 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
         )
     subspace = model.get_layer("subspace")
     features, (common, specific) = subspace.input, subspace.output
-    ridge = config.model.get("ridge", build.__kwdefaults__["ridge"])
+    ridge = (build.__kwdefaults__ | config.model)["ridge"]  # a section may leave it to the builder
     carried, moved = layers.SpecificMap(ridge, name="map")(specific)  # (batch, 2 * units), equal
     fixed = keras.ops.stop_gradient  # what is fitted to features must not move them
     num_source = places_of(config.streams, config.training.batch_size)["emotion"]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from serzoo import audio, building, corpora, pipeline, zoo
 from serzoo import config as configs
+from serzoo.corpora.folds import check_speakers
 from serzoo.corpora.forms import without
 from serzoo.errors import AudioError, ConfigError, CorpusError, RunError
 from serzoo.files import replace_file, to_json
@@ -168,9 +169,9 @@ def _masked(config):
 
 def _folds(table: pd.DataFrame, protocol: str | None, roots: Mapping) -> tuple[list, tuple[str, ...]]:
     """Folds to pre-train for, and the classes of heads that only training will teach."""
-    everyone = corpora.all_speakers(table)  # refuses rows without a speaker
+    check_speakers(table, "Pre-training")
     if protocol is None:
-        return [everyone], corpora.protocol("ravdess8-5fold").classes
+        return [corpora.all_speakers(table)], corpora.protocol("ravdess8-5fold").classes
     rules = corpora.protocol(protocol)
     if missing := sorted(set(rules.corpora) - set(roots)):
         raise CorpusError(f"Protocol {protocol} needs the corpora {', '.join(rules.corpora)}. Missing: {missing[0]}.")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from serzoo import corpora
 from serzoo.corpora import Fold
+from serzoo.corpora.folds import check_speakers
 from serzoo.corpora.forms import without
 from serzoo.errors import RunError
 from serzoo.scales import DIMENSIONS
@@ -45,8 +46,8 @@ def streams_of(roots: Mapping[str, Mapping[str, str | Path]], config, *, partial
             f"Received beside {MAIN}: {', '.join(came) or 'none'}. {hint}"
         )
     tables = {stream: corpora.read_many(roots[stream], partial=partial) for stream in wanted}
-    for table in tables.values():
-        corpora.all_speakers(table)  # whoever has no name could be one that is judged by
+    for stream, table in tables.items():
+        check_speakers(table, f"The stream {stream}")
     return tables
 
 

@@ -142,9 +142,8 @@ def test_keras_file_in_this_and_in_a_fresh_process(models, tmp_path):
         assert (again.name, again.heads, again.card) == (name, model.heads, model.card)
         kind, *about, scores = told[paths[name]]
         assert (kind, *about) == ("Classifier", name, model.heads, 16000, model.card)
-        for kept, weight in zip(again.weights, model.weights, strict=True):
-            np.testing.assert_array_equal(kept, weight)
         for task, values in model.predict_on_batch(INPUTS).items():
+            np.testing.assert_allclose(again.predict_on_batch(INPUTS)[task], values, atol=TOLERANCE)
             np.testing.assert_allclose(scores[task], values, atol=TOLERANCE)
 
 

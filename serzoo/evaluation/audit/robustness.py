@@ -43,8 +43,8 @@ def robustness(
         table: of the corpora.
         roots: their folders.
         noise: noise corpora and their roots; their test recordings are mixed in, but for corpora without splits that
-            the model was trained with. White noise, and babble where another
-            corpus than those that the model learned from is there, come by themselves.
+            the model was trained with. White noise, and babble where another corpus than those that the model learned
+            from is there, come by themselves.
         rooms: folder of impulse responses; rooms that the model was trained in are left out.
         snrs_db: signal-to-noise ratios.
         clips: how many clips at most are judged under each condition.
