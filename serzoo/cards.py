@@ -25,10 +25,9 @@ def listing(pattern: str = "*", *, pretrained: bool = False, licence: str | None
         A row for each model and tag: name, tag, licence and figure.
     """
     rows = []
-    wanted = set(registry.list_models(pattern, pretrained=True, licence=licence))
     for name in registry.names():
         entries = registry.raw_entries(name)
-        kept = [entry for entry in entries["weights"] if f"{name}.{entry['tag']}" in wanted]
+        kept = registry.matching(name, entries["weights"], pattern, licence)
         for entry in kept:
             folds = [each["tag"] for each in kept if each["tag"].startswith(f"{entry['tag']}-fold")]
             if pretrained or entry.get("fold") is None:

@@ -59,13 +59,19 @@ def list_models(pattern: str = "*", *, pretrained: bool = False, licence: str | 
     """
     found = []
     for name in names():
-        tags = [entry["tag"] for entry in raw_entries(name)["weights"] if _licensed(entry, licence)]
+        kept = matching(name, raw_entries(name)["weights"], pattern, licence)
         if pretrained:
-            full = [f"{name}.{tag}" for tag in tags]
-            found += full if fnmatch.fnmatchcase(name, pattern) else fnmatch.filter(full, pattern)
-        elif fnmatch.fnmatchcase(name, pattern) and (tags or licence is None):
+            found += [f"{name}.{entry['tag']}" for entry in kept]
+        elif fnmatch.fnmatchcase(name, pattern) and (kept or licence is None):
             found.append(name)
     return sorted(found)
+
+
+def matching(name: str, weights: list[dict[str, Any]], pattern: str, licence: str | None) -> list[dict[str, Any]]:
+    """Those entries of the section ``weights`` of a model that :func:`list_models` means by a pattern and a licence."""
+    every = fnmatch.fnmatchcase(name, pattern)
+    kept = [entry for entry in weights if every or fnmatch.fnmatchcase(f"{name}.{entry['tag']}", pattern)]
+    return [entry for entry in kept if _licensed(entry, licence)]
 
 
 def raw_entries(name: str) -> dict[str, list[dict[str, Any]]]:

@@ -107,17 +107,27 @@ finally:
 """
 
 
-def test_list_imports_nothing_heavy_and_answers_fast():
-    """``serzoo list`` answers in under 0.5 s of processor time, which other work on the machine hardly changes."""
-    best = float("inf")
+def test_list_imports_nothing_heavy():
+    done = python(LIST, "list")
+    assert done.returncode == 0 and "cnn_ablstm_mtl" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def processor_time(code: str, *arguments: str) -> float:
+    before = os.times()
+    assert python(code, *arguments).returncode == 0
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def test_list_answers_fast():
+    """``serzoo list`` costs a few times what its two libraries cost to import: seconds differ from machine to machine.
+
+    That ratio is about 3, and 0.5 s are 6 on a machine where the imports take 0.08 s.
+    """
+    ratios = []
     for _ in range(5):
-        before = os.times()
-        done = python(LIST, "list")
-        after = os.times()
-        assert done.returncode == 0 and "cnn_ablstm_mtl" in done.stdout
-        assert done.stderr.strip() == "[]"
-        used = after.children_user + after.children_system - before.children_user - before.children_system
-        best = min(best, used)
-        if best < 0.5:
-            break
-    assert best < 0.5, f"serzoo list took {best:.2f} s"
+        ratios.append(processor_time(LIST, "list") / processor_time("import typer, yaml"))
+        if ratios[-1] < 5:
+            return
+    raise AssertionError(f"serzoo list took {', '.join(f'{ratio:.1f}' for ratio in ratios)} times the imports")
