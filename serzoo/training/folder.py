@@ -17,7 +17,7 @@ RECORD = "run.json"
 
 
 def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) -> None:
-    """Start a run folder, or check that an existing one is the same run.
+    """Start a run folder, or check that an existing one is the same run, to which seeds may be added.
 
     Args:
         out: the folder.
@@ -43,11 +43,20 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
         raise RunError(f"{out} holds a run. Add --resume to go on with it, or choose another folder.")
     before = json.loads(record.read_text(encoding="utf-8"))
     wanted = json.loads(to_json(about))
-    wanted["name"], before["name"] = wanted.pop("model"), before.get("model")  # "model" is a section of the recipe
-    del wanted["overrides"]  # they stand in the recipe
-    there = {key: before.get(key) for key in wanted} | recipe(configs.load(out / "config.yaml"))
-    if found := differences(there, wanted | recipe(config)):
+    there = {key: before.get(key) for key in wanted}
+    for about_it in (there, wanted):
+        about_it["name"] = about_it.pop("model")  # "model" is a section of the recipe
+        del about_it["overrides"]  # they stand in the recipe
+    seeds = there.get("seeds")
+    more = seeds and wanted["seeds"] != seeds and wanted["seeds"][: len(seeds)] == seeds
+    if more:
+        there["seeds"] = wanted["seeds"]
+    if found := differences(there | recipe(configs.load(out / "config.yaml")), wanted | recipe(config)):
         raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
+    if more:
+        for name in ("predictions.csv", "report.json"):  # they judge the seeds of before
+            (out / name).unlink(missing_ok=True)
+        replace_file(record, to_json({**before, "seeds": wanted["seeds"]}))
     sweep(out)
 
 

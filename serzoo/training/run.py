@@ -63,7 +63,7 @@ def train(
         corpora_roots: root folder of each corpus.
         protocol: name of a protocol; ``"all"`` trains on every speaker, for weights to ship.
         out: folder of the run; must not exist unless ``resume``.
-        seeds: seeds to train with.
+        seeds: seeds to train with; to those of a run that is resumed others may be added at the end.
         folds: numbers of the folds to train now; the run is judged by whoever finishes the last of its folds, so that
             several processes, each with ``resume``, can share a run. All folds by default.
         epochs_from: a finished run of the same recipe: ``"all"`` takes its classes, and the number of epochs that it

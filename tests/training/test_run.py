@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -130,11 +131,29 @@ def test_folds_trained_one_by_one_are_the_run(toy_run, train, tmp_path):
         assert (shared / name).read_bytes() == (toy_run / name).read_bytes()
 
 
+def test_seeds_are_added_to_a_run(toy_run, train, tmp_path):
+    """The folds of the seed before stay as they are; the run is judged anew when those of the others are finished."""
+    run = tmp_path / "more"
+    shutil.copytree(toy_run, run)
+    train(out=run, resume=True, seeds=(0, 1), folds=(0,))
+    assert json.loads((run / "run.json").read_text())["seeds"] == [0, 1]
+    assert not (run / "report.json").exists() and not (run / "predictions.csv").exists()
+    train(out=run, resume=True, seeds=(0, 1))
+    assert json.loads((run / "report.json").read_text())["seeds"] == 2
+    kept, added = (sorted(run.glob(f"seed{seed}-fold*/final.weights.h5")) for seed in (0, 1))
+    assert len(kept) == len(added) == 3
+    for path in kept:
+        before = toy_run / path.relative_to(run)
+        assert (path.read_bytes(), path.stat().st_mtime_ns) == (before.read_bytes(), before.stat().st_mtime_ns)
+    with pytest.raises(RunError, match=r"seeds is \[0, 1\] there and \[0\] here"):
+        train(out=run, resume=True)
+
+
 @pytest.mark.parametrize(
     ("options", "differing"),
     [
         ({"overrides": {"training.batch_size": 5}}, "training.batch_size is 4 there and 5 here"),
-        ({"seeds": (0, 1)}, r"seeds is \[0\] there and \[0, 1\] here"),
+        ({"seeds": (1, 0)}, r"seeds is \[0\] there and \[1, 0\] here"),
         ({"init": "RUN/seed0-fold0", "protocol": "all", "epochs_from": "RUN"}, "protocol is emodb4-loso there and all"),
     ],
 )
