@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import pandas as pd
 
-from serzoo import building
+from serzoo import building, registry
 from serzoo.errors import RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.streams import LABELS, MAIN
@@ -14,7 +14,7 @@ NOISE = "noise"
 
 
 def check_model(config, classes: Sequence[str]) -> None:
-    """Check that the model can be built, with heads that somebody can judge.
+    """Check that the model can be built, with heads that somebody can judge, and what only training adds to it.
 
     Args:
         config: the model's config.
@@ -23,7 +23,12 @@ def check_model(config, classes: Sequence[str]) -> None:
     Raises:
         ConfigError: if it cannot.
     """
-    building.build(config, building.heads_of(config, classes))
+    heads = building.heads_of(config, classes)
+    model = building.build(config, heads)
+    graph = registry.training_graph(config.name) if config.objectives else None
+    if graph:
+        # the classes of other labels are known once the clips are; how many they are changes no answer here
+        graph(model, config, {label: ["a", "b"] for label in config.labels.values() if label} | heads, 1, 0)
     keras.backend.clear_session()
 
 

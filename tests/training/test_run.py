@@ -256,6 +256,20 @@ def test_all_speakers_for_the_epochs_that_the_folds_chose(toy_run, train, emodb,
     assert not (tmp_path / "other").exists()
 
 
+def test_an_objective_that_there_is_not_is_refused_before_anything_is_written(emodb, tmp_path):
+    objective = {"objectives": {"judge": {"label": "gender", "loss_weight": 0.1}}}
+    with pytest.raises(ConfigError, match="objectives must be among .*Received: judge"):
+        serzoo.train(
+            "asp_mtl_gender",
+            {"emodb": emodb},
+            protocol="emodb4-loso",
+            out=tmp_path / "run",
+            overrides=objective,
+            partial=True,
+        )
+    assert not (tmp_path / "run").exists()
+
+
 def test_weights_that_heard_a_test_speaker_are_no_start(toy_run, train, tmp_path):
     with pytest.raises(SpeakerLeakError, match="seed0-fold0 was trained on test speakers of fold1: emodb 08"):
         train(init=str(toy_run / "seed0-fold0"))
