@@ -108,7 +108,7 @@ class ConvBlock(keras.layers.Layer):
 
     def activated(self, x, num_frames, training=None):
         """Convolve, normalise and activate: ``(batch, frames, bands, filters)``."""
-        if training:
+        if training and self.norm.trainable:
             return self.activation(self.norm(self.conv(x), num_frames, training=True))
         # The kernel carries the factor of the normalisation: two passes fewer over the output.
         scale, offset = self.norm.moving_scale_and_offset()

@@ -69,8 +69,7 @@ def noise_encoder(x, num_frames, filters: Sequence[int], units: int, *, dropout:
         Features of shape ``(batch, frames/4, 2 * units)``, on the grid of :func:`conv_stem`.
     """
     c1, c2, c3 = filters
-    x, n = _conv(c1, 5, strides=2, pool_size=(1, 2), name=f"{name}_conv1")(x, num_frames)  # (.., frames/2, mels/4, c1)
-    x, n = _conv(c2, 3, pool_size=2, name=f"{name}_conv2")(x, n)  # (batch, frames/4, mels/8, c2)
+    x, n = conv_stem(x, num_frames, (c1, c2), dropout=0.0, name=name)  # (batch, frames/4, mels/8, c2)
     x, n = _conv(c3, 3, pool_size=(1, 2), name=f"{name}_conv3")(x, n)  # (batch, frames/4, mels/16, c3)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name=f"{name}_flatten")(x)  # (.., mels/16 * c3)
     x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)

@@ -20,7 +20,8 @@ class FrameBatchNormalization(keras.layers.Layer):
     Call arguments:
         x: features, shape ``(batch, frames, bands, channels)``.
         num_frames: valid frames of each clip, integers of shape ``(batch,)``.
-        training: whether to use and record the batch's statistics, or to use the moving ones.
+        training: whether to use and record the batch's statistics, or to use the moving ones; a frozen layer
+            (``trainable = False``) always uses the moving ones.
 
     Output shape:
         Same as ``x``; zero beyond ``num_frames``.
@@ -50,7 +51,7 @@ class FrameBatchNormalization(keras.layers.Layer):
 
     def call(self, x, num_frames, training=None):
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]  # (batch, frames, 1)
-        if training:
+        if training and self.trainable:
             mean, variance = self._moments(x, mask)
             self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1.0 - self.momentum))
             self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1.0 - self.momentum))

@@ -94,6 +94,8 @@ class LogMel(keras.layers.Layer):
         self._window_size = round(window_ms * sample_rate_hz / 1000.0)
         self._hop_size = round(hop_ms * sample_rate_hz / 1000.0)
         self._check()
+        if keras.backend.backend() == "tensorflow":
+            self.supports_jit = False  # beside a GPU, XLA would compile a model anew for every length of a waveform
         self._hops_per_frame = math.ceil(fft_size / self._hop_size)
 
     def build(self, waveform_shape, num_samples_shape):

@@ -10,8 +10,9 @@ from serzoo.layers.valid_mask import valid_mask
 class MaskSteps(keras.layers.Layer):
     """Put a learnt vector in the place of random spans of steps; in training only.
 
-    Every clip draws its own spans, at least one of them. They may overlap, so that a little less than ``share`` of the
-    steps is hidden.
+    Every clip draws its own spans, at least one of them: of a short clip more than ``share`` of the steps is hidden
+    (0.1 in spans of 4 hides 12 % of 47 steps and 30 % of 12). Spans may overlap, which makes it less where ``share`` is
+    large (0.4 hides 33 % of 47 steps).
 
     Args:
         share: share of the steps to hide; 0 hides none.

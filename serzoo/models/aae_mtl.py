@@ -100,7 +100,8 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
         elif name == "prior":
             outputs[name] = layers.PriorMatching(ramp_steps=steps, seed=seed, name=name)(latents, num_steps)  # (batch,)
         elif name == "speaker":
-            x = keras.layers.Dropout(0.3, name="speaker_dropout")(model.get_layer("embedding").output)
+            dropout = (build.__kwdefaults__ | config.model)["dropout"]  # a section may leave it to the builder
+            x = keras.layers.Dropout(dropout, name="speaker_dropout")(model.get_layer("embedding").output)
             head = keras.layers.Dense(len(labels[objective.label]), "softmax", dtype="float32", name=name)
             outputs[name] = head(x)  # (batch, speakers)
     return keras.Model(model.input, outputs, name="training_graph")

@@ -8,8 +8,9 @@ The tasks, and that they are learnt by adversarial shared-private encoders, are 
 weights and noise labels are not public. Our reading, and why:
 
 - noise is recognised by segment of about half a second: each type of noise (with speech), clean speech, noise alone;
-- front end and widths are those of ``cnn_ablstm``, its first two convolutions are read by every encoder that the
-  emotion needs, and the encoders are narrower, so that the path to the emotion has the parameters of ``cnn_ablstm``;
+- front end, with a hop of 16 ms, and widths are those of ``cnn_ablstm``, its first two convolutions are read by every
+  encoder that the emotion needs, and the encoders are narrower, so that the path to the emotion has the parameters of
+  ``cnn_ablstm``;
 - the private encoder of the noise reads a spectrogram standardised over all bands at once: band by band, as the others
   read it, a steady noise is taken away before anyone can recognise it;
 - the adversary reads the pooled shared features and tells the noise of the clip from them (the label ``noise`` of

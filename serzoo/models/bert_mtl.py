@@ -117,13 +117,13 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
 
 
 def layer_depths(model: Classifier) -> dict[str, int]:
-    """Tell how many blocks stand between each layer of the encoder and the heads, for layer-wise learning rates.
+    """Tell how many blocks away from the heads each layer of the encoder is, for layer-wise learning rates.
 
     Args:
         model: from :func:`build`.
 
     Returns:
-        Numbers by the name of the layer; layers that are not named have none above them.
+        Numbers by the name of the layer, 1 for the topmost block; layers that are not named are at 0.
     """
     blocks = _blocks(model)
     below = ("projection", "mask", "positions")

@@ -6,8 +6,8 @@ base of ACRNN: Chen, He, Yang, Zhang (2018), IEEE SPL 25(10), https://doi.org/10
 The input (log-mel with its first and second time derivative as three channels), the trunk (CNN, BLSTM, attention) and
 the second task are the paper's. Its hyper-parameters are not public; what we chose, and why:
 
-- the first convolution is 5x5 with stride 2 in time and frequency and its maps are pooled at once: ACRNN spends nine
-  tenths of its work in the layers before its only pooling;
+- the first convolution is 5x5 with stride 2 in time and frequency and its maps are pooled at once: ACRNN spends nearly
+  all of its work at half the resolution, behind its only pooling;
 - four 3x3 convolutions with BatchNormalization follow, so that the recurrence sees one step every 40 ms;
 - both heads read the attention-pooled embedding directly, one dense layer each.
 """

@@ -6,11 +6,11 @@ multitask learning, Interspeech, https://doi.org/10.21437/Interspeech.2019-2594.
 The parts and their order are the paper's: spectrogram, CNN, BLSTM, self-attention, gender beside emotion. What we
 chose, after a public re-implementation of it where one value stood against another:
 
-- the spectrogram has 128 bands of equal width up to 8 kHz, its logarithm is normalised over each utterance;
+- the spectrogram has 96 bands of equal width up to 8 kHz, its logarithm is normalised over each utterance;
 - two convolutions, 11 frames x 41 bands and 11 x 21, both with stride 2, 16 maps each: twice the maps would cost two
   CPU cores four times the work; batch normalisation and ReLU after each;
 - two BLSTMs of 128 units a direction, self-attention of 4 heads of 64, mean and standard deviation over time;
-- the loss weight of gender is 0.25, and the learning rate starts from 1e-3, as there; the schedule, the augmentation
+- the loss weight of gender is 0.25, and the highest learning rate is 1e-3, as there; the schedule, the augmentation
   and the dropout are those of the rest of the zoo.
 """
 

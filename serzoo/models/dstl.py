@@ -117,7 +117,7 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
             outputs[name] = layers.DomainDiscrepancy(num_source, name=name)(common, common)  # (batch,)
         elif name == "kept":
             _, left_out = subspace(fixed(features))
-            outputs[name] = keras.ops.mean(keras.ops.square(left_out), axis=-1)  # (batch,)
+            outputs[name] = keras.ops.mean(keras.ops.square(keras.ops.cast(left_out, "float32")), axis=-1)  # (batch,)
         elif name == "specific":
             outputs[name] = layers.DomainDiscrepancy(num_source, name=name)(moved, fixed(specific))  # (batch,)
     return keras.Model(model.input, outputs, name="training_graph")

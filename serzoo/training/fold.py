@@ -67,7 +67,7 @@ class Fitted(NamedTuple):
 
 
 def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -> Fitted:
-    """Train one network, epoch by epoch, and ask it about its validation speakers; of a test speaker it hears nothing.
+    """Train one network, epoch by epoch, and ask it about its validation speakers; no label of a test speaker is read.
 
     Args:
         shared: of the run.

@@ -153,7 +153,7 @@ def _masked(config):
     share = schedule.pop("mask_share")
     plain = {"sampling": "uniform", "keep": "last", "layer_decay": 1.0}
     training = config.training.model_copy(update={**schedule, **plain})
-    # What is to be drawn is the clip itself: nothing else may be hidden or mixed into it.
+    # What is to be drawn is the one clip, with its noise: no other may be mixed into it, and nothing else be hidden.
     off = {"mixup_probability": 0.0, "num_time_masks": 0, "num_mel_masks": 0}
     return config.model_copy(
         update={

@@ -2,8 +2,8 @@
 
 A model with several tasks may take each from another corpus: ``streams`` of its config says which share of every batch
 each has. The stream ``emotion`` is the corpus of the protocol. Any other is named after the only label that is read
-from it, such as ``gender``; under another name, such as ``target``, none is read. Every clip has the labels ``stream``
-and ``corpus``.
+from it, such as ``gender``; of the stream ``unlabelled``, which has no emotions, gender and speaker are read; under
+another name, such as ``target``, none is. Every clip has the labels ``stream`` and ``corpus``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,9 @@ from serzoo.corpora.forms import without
 from serzoo.errors import RunError
 from serzoo.scales import DIMENSIONS
 
-MAIN, TARGET = "emotion", "target"
-LABELS = ("emotion", "gender", "speaker", *DIMENSIONS)
+MAIN, TARGET, UNLABELLED = "emotion", "target", "unlabelled"
+OF_SPEAKERS = ("gender", "speaker")
+LABELS = ("emotion", *OF_SPEAKERS, *DIMENSIONS)
 
 
 def streams_of(roots: Mapping[str, Mapping[str, str | Path]], config, *, partial: bool = False) -> dict:
@@ -100,7 +101,7 @@ def with_streams(
 
 
 def labels_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """What may be learnt from each row: of the streams beside the main one, only the label of their name.
+    """What may be learnt of each row: all in the main stream, the speaker in unlabelled, in others their own label.
 
     Args:
         rows: from :func:`with_streams`.
@@ -110,8 +111,10 @@ def labels_of(rows: pd.DataFrame) -> pd.DataFrame:
     """
     speaker = rows["corpus"] + " " + rows["speaker"]
     table = rows.assign(speaker=speaker)
-    hidden = {label: ~rows["stream"].isin([MAIN, label]) for label in LABELS if label in rows}
-    return table.assign(**{label: table[label].mask(where, None) for label, where in hidden.items()})
+    for label in (label for label in LABELS if label in rows):
+        reading = [MAIN, label, *([UNLABELLED] if label in OF_SPEAKERS else [])]
+        table[label] = table[label].where(rows["stream"].isin(reading), None)
+    return table
 
 
 def label_classes(rows: pd.DataFrame, config, known: Mapping[str, list[str]]) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ class Watch:
 
     def __init__(self, trained: keras.Model, inner: keras.Model, clips, constants: Mapping[str, float]):
         self._constants = dict(constants)
-        self._reversals = {layer.name.removesuffix("_reversal"): layer for layer in _reversals(trained)}
+        self._reversals = dict(_reversals(trained))
         self._read, self._inputs, self._warned = None, None, set()
         poolings = [layer for layer in inner.layers if isinstance(layer, layers.AttentionPooling)]
         names = [layer.name for layer in poolings if layer.name.startswith(BRANCHES)]
@@ -57,9 +57,12 @@ class Watch:
         return found
 
 
-def _reversals(model: keras.Model) -> Iterator[layers.GradientReversal]:
+def _reversals(model: keras.Model) -> Iterator[tuple[str, layers.GradientReversal]]:
+    """Gradient reversals in a training graph, and the adversary that each belongs to."""
     for layer in model.layers:
         if isinstance(layer, layers.GradientReversal):
-            yield layer
+            yield layer.name.removesuffix("_reversal"), layer
+        elif isinstance(layer, layers.PriorMatching):
+            yield layer.name, layer.reversal
         elif isinstance(layer, keras.Model):
             yield from _reversals(layer)

@@ -81,6 +81,19 @@ def test_statistics_against_keras():
         )
 
 
+@pytest.mark.parametrize("make", [FrameBatchNormalization, lambda: ConvBlock(4, 3)], ids=["norm", "block"])
+def test_a_frozen_layer_keeps_its_statistics_and_answers_as_in_inference(make):
+    layer = make()
+    call(layer, X, NUM_FRAMES)
+    layer.trainable = False
+    before = [np.array(weight) for weight in layer.weights]
+    trained, plain = (call(layer, X * 3.0 + 1.0, NUM_FRAMES, training=training) for training in (True, False))
+    for old, weight in zip(before, layer.weights, strict=True):
+        np.testing.assert_array_equal(old, weight)
+    for one, other in zip(*(each if isinstance(each, tuple) else (each,) for each in (trained, plain)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_training_ignores_the_padding():
     """Statistics, outputs and gradients of a training step: the same with two frames more of garbage."""
     garbage = 1e3 * RNG.standard_normal((3, 11, 5, 2)).astype("float32")

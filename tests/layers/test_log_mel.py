@@ -1,6 +1,7 @@
 """LogMel against librosa on real speech, SciPy's Fourier transform and closed forms."""
 
 import itertools
+from types import SimpleNamespace
 
 import keras
 import librosa
@@ -154,6 +155,16 @@ def test_float32_under_mixed_precision():
     x, _ = run(layer, waveform)
     assert x.dtype == np.float32
     np.testing.assert_array_equal(x, run(LogMel(), waveform)[0])
+
+
+def test_beside_a_gpu_tensorflow_does_not_compile_anew_for_every_length(monkeypatch):
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        gpu = SimpleNamespace(device_type="GPU")
+        monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda *_: [gpu])
+    waveform, num_samples = keras.Input((None,)), keras.Input((), dtype="int32")
+    assert keras.Model(waveform, keras.layers.Dense(2)(waveform[..., None])).jit_compile
+    assert keras.Model([waveform, num_samples], LogMel()(waveform, num_samples)).jit_compile == (backend == "jax")
 
 
 @pytest.mark.parametrize(

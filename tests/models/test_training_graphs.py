@@ -9,6 +9,7 @@ from serzoo import config as configs
 from serzoo.errors import ConfigError
 from serzoo.training import fit as fitting
 from serzoo.training.layerwise import LayerwiseAdamW, layer_shares
+from serzoo.training.watch import Watch
 
 RNG = np.random.default_rng(5)
 SMALL = {"model.stem_filters": [4, 4], "model.conv_filters": [4, 4, 4], "model.lstm_units": 4}
@@ -118,6 +119,22 @@ def test_dstl_compares_the_source_with_the_target_and_nothing_else(streams):
         graph_of("dstl", streams=streams)
     kept = {"kept": {"label": None, "loss_weight": 1.0}}
     assert set(graph_of("dstl", streams=streams, objectives=kept).output) == {"emotion", "kept"}
+
+
+def test_the_log_tells_lambda_of_every_adversary():
+    for name, wanted in (("aae_mtl", {"prior"}), ("bidann", {"domain", "domain_low", "domain_high"})):
+        graph = graph_of(name)
+        assert set(Watch(graph, graph, [], {}).columns()) == {f"{adversary}_lambda" for adversary in wanted}
+
+
+def test_losses_are_float32_under_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        graphs = {name: graph_of(name) for name in TINY}
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for name, graph in graphs.items():
+        assert {output.dtype for output in graph.output.values()} == {"float32"}, name
 
 
 def test_what_a_section_leaves_out_is_the_builders_own():

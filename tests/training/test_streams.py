@@ -41,6 +41,14 @@ def test_streams_keep_the_label_of_their_name_alone():
     assert rows["speaker"].tolist() == ["03", "03", "03", "10"]  # the true ones stay, for the list of who was heard
 
 
+def test_unlabelled_clips_say_who_speaks_and_nothing_else():
+    table = table_of("03").assign(arousal=2.0)
+    rows = streams.with_streams(table, {"unlabelled": table_of("10").assign(arousal=3.0)}, FOLD)
+    learnt = streams.labels_of(rows).astype(object).where(lambda table: table.notna(), None)
+    assert learnt["emotion"].tolist() == ["anger", None] and learnt["arousal"].tolist() == [2.0, None]
+    assert learnt["gender"].tolist() == ["female", "male"] and learnt["speaker"].tolist() == ["emodb 03", "emodb 10"]
+
+
 def test_no_stream_holds_speakers_that_choose_or_judge():
     rows = streams.with_streams(table_of("03"), {"target": table_of("03", "08", "09", "10")}, FOLD)
     assert rows.loc[rows["stream"] == "target", "speaker"].tolist() == ["03", "10"]
