@@ -33,7 +33,7 @@ def find_recordings(paths: Iterable[Path]) -> tuple[list[Path], Failures]:
                 files[path] = None
             elif not path.is_dir():  # reading a pipe could wait for ever
                 failures.append((str(path), "neither a file nor a folder."))
-            elif below := audio.find(path):
+            elif below := audio.find(path, foreign=True):
                 files.update(dict.fromkeys(below))
             else:
                 failures.append((str(path), "no audio file in this folder."))

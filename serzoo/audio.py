@@ -158,11 +158,12 @@ def info(path: str | os.PathLike) -> Info:
         return Info(num_frames / sound.samplerate, sound.samplerate, sound.channels)
 
 
-def find(folder: str | os.PathLike) -> list[Path]:
+def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
     """List the sound files below a folder, by suffix, in sorted order; hidden files and folders are skipped.
 
     Args:
         folder: where to look, at any depth.
+        foreign: list sound in formats that cannot be read, too, such as M4A, for whoever names what was left out.
 
     Returns:
         Paths that start with ``folder``; empty if there are none.
@@ -180,12 +181,13 @@ def find(folder: str | os.PathLike) -> list[Path]:
         raise MissingFileError(f"{folder} does not exist.")
     if not folder.is_dir():
         raise AudioError(f"{folder} is a file; a folder is needed.")
+    suffixes = containers.SUFFIXES | containers.FOREIGN_SUFFIXES if foreign else containers.SUFFIXES
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
             Path(parent, name)
             for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in containers.SUFFIXES
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes
         ]
     return sorted(path for path in found if path.is_file())

@@ -1,5 +1,6 @@
 """What every judge of recordings can do, whatever computes its answers: a Keras model, or an export of one."""
 
+import numbers
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -132,8 +133,8 @@ class Listener:
             [0.0, 0.5, 1.0]
         """
         for what, value, least in (("window_s", window_s, audio.MIN_DURATION_S), ("hop_s", hop_s, MIN_HOP_S)):
-            if not least <= value <= audio.MAX_DURATION_S:
-                raise AudioError(f"{what} must be {least} to {audio.MAX_DURATION_S} seconds. Received: {value}.")
+            if not isinstance(value, numbers.Real) or not least <= value <= audio.MAX_DURATION_S:
+                raise AudioError(f"{what} must be {least} to {audio.MAX_DURATION_S} seconds. Received: {value!r}.")
         found = []
         for starts, clips in _batches(source, sample_rate_hz, window_s, hop_s):
             for start, clip, scores in zip(starts, clips, self.probabilities(clips), strict=True):

@@ -84,22 +84,36 @@ def opened(path: str | os.PathLike) -> Iterator["Sound"]:
             yield sound
 
 
+def _check_scale(array: np.ndarray) -> None:
+    """Refuse numbers of a narrow type in a wide one, which would count as silence."""
+    bits = 8 * array.dtype.itemsize
+    if array.dtype.kind == "i" and bits > 16 and array.size:
+        peak = max(int(array.max()), -int(array.min()))
+        if 0 < peak <= 2 ** (bits // 2 - 1):
+            raise AudioError(
+                f"The samples of an {array.dtype} array count in steps of 2**-{bits - 1}, and the largest is {peak}: "
+                "they seem to be of a narrower type. Convert them, as by .astype('int16'), or scale them to [-1, 1]."
+            )
+
+
 class Array:
     """An array with as much of SoundFile as decoding needs."""
 
-    def __init__(self, array, sample_rate_hz: int | None):
+    def __init__(self, source, sample_rate_hz: int | None):
+        try:
+            array = np.asarray(source)
+        except ValueError as error:
+            raise AudioError(f"The source must be a path or an array. Received: {type(source).__name__}.") from error
+        if array.dtype.kind not in "fiu" or np.isscalar(source):
+            received = array.dtype if isinstance(source, np.ndarray) else type(source).__name__
+            raise AudioError(f"The source must be a path or an array of floats or integers. Received: {received}.")
+        if array.ndim not in (1, 2):
+            raise AudioError(f"An array must be (samples,) or (samples, channels). Received shape: {array.shape}.")
         if sample_rate_hz is None:
             raise AudioError("An array needs sample_rate_hz, its rate in Hz. Received: None.")
         if not isinstance(sample_rate_hz, numbers.Real) or not float(sample_rate_hz).is_integer():
-            raise AudioError(f"sample_rate_hz must be a whole number of Hz. Received: {sample_rate_hz}.")
-        try:
-            array = np.asarray(array)
-        except ValueError as error:
-            raise AudioError(f"The source must be a path or an array. Received: {type(array).__name__}.") from error
-        if array.dtype.kind not in "fiu":
-            raise AudioError(f"The source must be a path or an array of floats or integers. Received: {array.dtype}.")
-        if array.ndim not in (1, 2):
-            raise AudioError(f"An array must be (samples,) or (samples, channels). Received shape: {array.shape}.")
+            raise AudioError(f"sample_rate_hz must be a whole number of Hz. Received: {sample_rate_hz!r}.")
+        _check_scale(array)
         self._array = array[:, np.newaxis] if array.ndim == 1 else array
         self._at = 0
         self.frames, self.channels = self._array.shape

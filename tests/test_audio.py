@@ -258,10 +258,15 @@ INFINITE[100] = -np.inf
         (np.zeros((16000, 0), "float32"), 16000, "1 to 32 channels"),
         (noise(2, 16000), 16000, "channels"),
         (np.zeros((10, 10, 2)), 16000, "shape"),
-        (np.float32(1.0), 16000, "shape"),
+        (np.float32(1.0), 16000, "path or an array.*Received: float32"),
+        (3, None, "path or an array.*Received: int"),
+        ((noise(16000), 16000), None, "path or an array.*Received: tuple"),
+        (["a.wav", "b.wav"], None, "path or an array.*Received: list"),
+        ((noise(16000) * 32767).astype("int32"), 16000, "int32 array count in steps of 2..-31, .* a narrower type"),
+        ((noise(16000) * 32767).astype("int64"), 16000, "int64 array count in steps of 2..-63, .* a narrower type"),
         (np.zeros(16000, bool), 16000, "floats or integers"),
         (np.zeros(16000, complex), 16000, "floats or integers"),
-        (b"a.wav", 16000, "path or an array"),
+        (b"a.wav", 16000, "path or an array.*Received: bytes"),
         (None, 16000, "path or an array"),
         ([[0.0], [0.0, 1.0]], 16000, "path or an array"),
         (BAD, 16000, "finite samples"),
@@ -314,6 +319,8 @@ def test_find_lists_sound_in_order_and_nothing_hidden(tmp_path):
     found = audio.find(tmp_path)
     assert [path.relative_to(tmp_path).as_posix() for path in found] == ["a.Mp3", "b/1.wav", "b/2.FLAC", "c.opus"]
     assert audio.find(tmp_path / "e.wav") == []
+    (tmp_path / "b" / "x.m4a").touch()
+    assert audio.find(tmp_path) == found and len(audio.find(tmp_path, foreign=True)) == 5
     with pytest.raises(MissingFileError, match="does not exist"):
         audio.find(tmp_path / "nowhere")
     with pytest.raises(AudioError, match="is a file"):

@@ -25,6 +25,7 @@ def open_model(source: str, denoise: str | None = None) -> Any:
 
 def import_keras() -> None:
     """Import Keras and its backend without the notes that TensorFlow writes before it can be told not to."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells of retracing and of assets, which nobody asked
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "keras" in sys.modules:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -39,4 +40,3 @@ def import_keras() -> None:
             importlib.import_module("keras")
         except ImportError as error:
             raise SerzooError(f"Keras cannot be imported: {error}. See serzoo doctor.") from error
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it tells of retracing and of assets, which nobody asked

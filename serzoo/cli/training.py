@@ -203,10 +203,14 @@ def publish(
     figure_only: Annotated[
         bool, typer.Option("--figure-only", help="Ship the figure of a protocol without the weights of its folds.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Take the place of weights and figures that have this name and tag.")
+    ] = False,
 ) -> None:
     """Ship the weights and figures of a run. It writes float16 weights, a YAML entry and the predictions."""
     opening.import_keras()
     from serzoo.training import publish as publish_
 
-    publish_(run, name, fold_weights=not figure_only)
+    written = publish_(run, name, fold_weights=not figure_only, replace=replace)
+    print("\n".join(map(str, written)))
     print(f"Published: {name}")

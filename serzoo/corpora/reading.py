@@ -69,13 +69,14 @@ def read_many(
 
     Raises:
         UnknownNameError: if there is no such corpus.
-        CorpusError: as :func:`read`, or if ``roots`` is empty.
+        CorpusError: as :func:`read`, or if ``roots`` is empty or no mapping.
 
     Example:
         >>> read_many({"emodb": "EmoDB", "ravdess": "RAVDESS"})  # doctest: +SKIP
     """
     import pandas as pd
 
+    _check_roots(roots)
     if not roots:
         raise CorpusError("At least one corpus is needed, as {name: root}. Received: none.")
     for name in options or {}:
@@ -148,11 +149,20 @@ def folders(roots: Mapping[str, str | PathLike]) -> dict[str, Path]:
     Args:
         roots: corpus name to root, as of :func:`read_many`.
 
+    Raises:
+        CorpusError: if ``roots`` is no mapping.
+
     Example:
         >>> folders({"ravdess": "RAVDESS"})["ravdess"].name
         'RAVDESS'
     """
+    _check_roots(roots)
     return {name: folder(name, root) for name, root in roots.items()}
+
+
+def _check_roots(roots: Any) -> None:
+    if not isinstance(roots, Mapping):
+        raise CorpusError(f"Corpora are given as {{name: root}}. Received: {type(roots).__name__}.")
 
 
 def _refuse_options(name: str, module, options: Mapping[str, Any]) -> None:

@@ -20,8 +20,11 @@ def percent(entry: Mapping[str, float], sign: str = "") -> str:
     Example:
         >>> percent({"value": 0.605, "ci_low": 0.56, "ci_high": 0.648})
         '60.5 [56.0, 64.8]'
+        >>> percent({"value": 0.605, "ci_low": None, "ci_high": None})
+        '60.5'
     """
-    value, low, high = entry["value"], entry["ci_low"], entry["ci_high"]
+    # what is not a number is null in a file
+    value, low, high = (math.nan if entry[key] is None else entry[key] for key in ("value", "ci_low", "ci_high"))
     if math.isnan(value):
         return "-"
     text = f"{100 * value:{sign}.1f}"

@@ -92,7 +92,7 @@ def noise_curve(
     pools = [known_pool(noise), other_pool(other_noise or {}, babble or {}, trained_on, seed)]
     pools = [pool for pool in pools if pool]
     for subject in subjects:
-        for source in subject.encoders:
+        for source in subject.weights:
             check_unheard(subject.name, subject.model(source).card, pools)
 
     told, recognition, parameters = {}, {}, {}
@@ -182,7 +182,7 @@ class _Kept:
 
     def __init__(self, folder: Path, subject: Subject, heard: Mapping[str, Any]):
         weights = hashlib.sha256()
-        for source in subject.encoders:
+        for source in subject.weights:
             for values in subject.model(source).get_weights():
                 weights.update(values.tobytes())
         self._made_from = json_ready({"model": subject.name, "weights": weights.hexdigest(), **heard})

@@ -29,7 +29,10 @@ def markdown_of(found: Mapping[str, Any]) -> str:
         lines = {model: [*by_pool["clean"], *by_pool[pool]] for model, by_pool in curves.items()}
         titles = list(map(_title, next(iter(lines.values()))))
         body = [[model, *map(percent, _uas(line)), f"{line[-1]['parameters']:,}"] for model, line in lines.items()]
-        text += [f"Noise of {pool} ({', '.join(about['types'])}):", markdown(["model", *titles, "parameters"], body)]
+        text += [
+            f"Noise of {pool} ({', '.join(about['types'])}):",
+            markdown(["model", *titles, "parameters to the emotion"], body),
+        ]
         for other in found["against"]:
             body = [
                 [model, *(percent(row["differences"][other], "+") for row in line)]

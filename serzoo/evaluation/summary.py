@@ -261,6 +261,9 @@ def _warnings(table: pd.DataFrame, confusions: SpeakerConfusions, occurring: np.
     absent = [label for label, occurs in zip(confusions.labels, occurring, strict=True) if not occurs]
     if absent:
         found.append(f"classes without examples, left out of ua: {', '.join(absent)}")
+    told = dict(zip(confusions.labels, confusions.counts.sum(axis=(0, 1, 2)) > 0, strict=True))
+    if predicted := [label for label in absent if told[label]]:
+        found.append(f"classes without examples that were answered, and count as 0 in macro_f1: {', '.join(predicted)}")
     no_gender = int(table["gender"].isna().sum())
     if no_gender:
         found.append(f"{no_gender} rows without a gender, left out of the figures by gender only")

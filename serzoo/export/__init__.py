@@ -4,6 +4,7 @@
 compared with the model; only then does it get its name.
 """
 
+import inspect
 import os
 import sys
 import types
@@ -27,15 +28,15 @@ def export(model, out: str | os.PathLike, format: str = "savedmodel", *, verbose
         format: ``"savedmodel"``, ``"onnx"`` or ``"litert"``.
         verbose: whether to print size, latency and greatest difference.
         **options: ``window_s`` and ``hop_s`` of the signature ``segments``, and ``serving_kit=True`` for the files of a
-            server (SavedModel); ``quantize``: None,
-            ``"float16"`` or ``"int8"``, and ``clip_s``, the length of a clip (LiteRT).
+            server (SavedModel); ``quantize``: None, ``"float16"`` or ``"int8"``, and ``clip_s``, the length of a clip
+            (LiteRT).
 
     Returns:
         ``out/VERSION``, ``out/NAME.onnx`` or ``out/NAME.tflite``.
 
     Raises:
         ExportError: if the export answers otherwise than the model, or cannot be written; nothing is left behind.
-        UnknownNameError: if there is no such format.
+        UnknownNameError: if there is no such format, or it has no such option.
 
     Example:
         >>> import serzoo
@@ -66,6 +67,9 @@ def write(model, out: str | os.PathLike, format: str = "savedmodel", **options):
         from serzoo.export.onnx import write as write_
     else:
         from serzoo.export.litert import write as write_
+    allowed = [name for name, each in inspect.signature(write_).parameters.items() if each.kind is each.KEYWORD_ONLY]
+    if unknown := [name for name in options if name not in allowed]:
+        raise unknown_name(f"option of {format}", unknown[0], allowed)
     return write_(model, Path(out), **options)
 
 

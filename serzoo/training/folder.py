@@ -52,7 +52,9 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
     if more:
         there["seeds"] = wanted["seeds"]
     if found := differences(there | recipe(configs.load(out / "config.yaml")), wanted | recipe(config)):
-        raise RunError(f"{out} holds another run: {'; '.join(found)}. Choose another folder.")
+        raise RunError(
+            f"{out} holds another run: {'; '.join(found)}. Repeat the options of that one, or choose another folder."
+        )
     if more:
         for name in ("predictions.csv", "report.json"):  # they judge the seeds of before
             (out / name).unlink(missing_ok=True)

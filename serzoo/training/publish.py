@@ -21,7 +21,7 @@ from serzoo.files import RECORDINGS, replace_file
 from serzoo.training.recipe import differences, recipe, settings_of
 
 
-def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Path]:
+def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: bool = False) -> list[Path]:
     """Publish a finished run under a name and tag.
 
     A run of protocol ``all`` gives the weights ``NAME.TAG``. A run of any other protocol gives the figure and, from its
@@ -31,12 +31,15 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
         run: folder of the run.
         name: ``"NAME.TAG"``.
         fold_weights: whether to ship the weights of the folds, too.
+        replace: whether to take the place of weights and figures that have this name and tag; those of folds that this
+            run does not have are removed.
 
     Returns:
         The files written or changed.
 
     Raises:
-        RunError: if the run is not finished, or is one of another model or recipe than the YAML's.
+        RunError: if the run is not finished, or is one of another model or recipe than the YAML's; if the name is
+            taken and ``replace`` is not set.
         WeightsError: if a weight does not fit float16.
 
     Example:
@@ -67,14 +70,23 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
 
     # all that can fail comes before the first file is replaced
     files: dict[Path, bytes] = {}
-    weights = {entry.tag: entry for entry in settings.weights}
+    new: dict[str, dict] = {}
     for folder, card in sorted(cards.items(), key=lambda pair: pair[1]["fold"] or 0):
         if card["seed"] == about["seeds"][0] and (fold_weights or not figure):
             full_tag = tag if card["fold"] is None else f"{tag}-fold{card['fold']}"
             file = f"{model}.{full_tag}.weights.h5"
             data = files[registry.weights_folder() / file] = in_float16(folder / zoo.FINAL_WEIGHTS)
-            weights[full_tag] = _weights_entry(full_tag, file, data, card, about)
+            new[full_tag] = _weights_entry(full_tag, file, data, card, about)
+    shipped = {entry.tag: entry for entry in settings.weights}
+    folds = {each for each, entry in shipped.items() if each == f"{tag}-fold{entry.fold}"}
+    gone = folds.difference(new) if figure and fold_weights else set()
+    taken = [*shipped.keys() & new, *gone]
     reported = {(entry.protocol, entry.tag): entry for entry in settings.reported}
+    if figure and (about["protocol"], tag) in reported:
+        taken.append(f"the figure on {about['protocol']}")
+    if taken and not replace:
+        there = ", ".join(sorted(taken))
+        raise RunError(f"{name} is published already: {there}. Choose another tag, or take its place with --replace.")
     if figure:
         told = predictions.read(run)
         # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
@@ -84,6 +96,7 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
         parameters = zoo.load(next(iter(cards))).count_params()
         reported[about["protocol"], tag] = _figure_entry(tag, file, told, about, parameters)
     config = registry.config_path(model)
+    weights = {each: entry for each, entry in shipped.items() if each not in gone} | new
     text = configs.with_sections(config, weights=list(weights.values()), reported=list(reported.values()))
 
     for path, data in files.items():
@@ -93,6 +106,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True) -> list[Pa
         written.append(registry.configs_folder() / "reported" / file)
         predictions.write(written[-1], told)
     replace_file(config, text.encode())
+    for each in gone:
+        (registry.weights_folder() / shipped[each].file).unlink(missing_ok=True)
     return [*written, config]
 
 

@@ -144,6 +144,11 @@ def test_copies_in_unrelated_folders_are_not_mixed_in(ravdess_root):
 def test_missing_corpus_lists_the_allowed_ones(tmp_path):
     with pytest.raises(UnknownNameError, match="Unknown corpus 'emobd'. Did you mean 'emodb'"):
         corpora.read("emobd", tmp_path)
+    for given in (["emodb"], "emodb"):
+        with pytest.raises(CorpusError, match="Corpora are given as {name: root}. Received: (list|str)"):
+            corpora.read_many(given)
+        with pytest.raises(CorpusError, match="Corpora are given as {name: root}. Received: (list|str)"):
+            corpora.folders(given)
     with pytest.raises(CorpusError, match="At least one corpus"):
         corpora.read_many({})
 

@@ -277,6 +277,7 @@ def test_tag_stands_for_its_folds_and_published_predictions():
     (alone,) = open_subjects("cnn_ablstm_mtl.ravdess8-fold1")
     assert alone.encoders == ("cnn_ablstm_mtl.ravdess8-fold1",) and alone.predictions is None
     assert open_subjects("cnn_ablstm")[0].tasks == ("emotion",)
+    assert open_subjects("cnn_ablstm_mtl.ravdess8-folds")[0].encoders == subject.encoders
 
 
 def test_runs_of_one_name_are_told_apart(files, tmp_path):
@@ -311,9 +312,13 @@ def test_rows_are_shared_among_encoders_that_never_heard_them():
     for model, rows in parts:
         assert set(rows["corpus"]) == {"a"} and set(rows["emotion"]) == {"anger"}
         assert not heard(model, rows).any()
-    ((model, rows),) = Heard("toy", encoders=["1234"]).parts(table)
-    assert set(rows["corpus"]) == {"b"} and len(rows) == 12
-    assert Heard("toy", encoders=["1234"]).parts(table[table["corpus"] == "a"]) == []
+    # of a corpus that none of them heard, the weights for other people's speech
+    for encoders in (["1234"], ["12", "34"]):
+        subject = Heard("toy", encoders=encoders, whole="1234")
+        ((model, rows),) = subject.parts(table[table["corpus"] == "b"])
+        assert model.name == "1234" and set(rows["corpus"]) == {"b"} and len(rows) == 12
+        assert subject.weights == list(dict.fromkeys([*encoders, "1234"]))
+    assert Heard("toy", encoders=["1234"], whole="1234").parts(table[table["corpus"] == "a"]) == []
 
 
 def test_a_person_who_was_heard_in_another_form_was_heard():

@@ -93,6 +93,11 @@ def test_absent_class_is_left_out_of_ua_and_said():
     assert math.isnan(summary["recall"]["sadness"]["value"])
     assert summary["chance"] == pytest.approx(1 / 3)
     assert "classes without examples, left out of ua: sadness" in summary["warnings"]
+    said = "classes without examples that were answered, and count as 0 in macro_f1: sadness"
+    assert said in summary["warnings"]
+    # what was given to sadness goes to anger: nobody answers it any more
+    never = table.assign(p_anger=table["p_anger"] + table["p_sadness"], p_sadness=0.0)
+    assert said not in summarize(never, resamples=50)["warnings"]
 
 
 def test_rows_without_a_known_truth_are_dropped_and_counted():

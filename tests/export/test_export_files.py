@@ -103,6 +103,8 @@ def test_other_things_are_refused(tmp_path, small_model):
     (tmp_path / "a.bin").write_bytes(b"x")
     with pytest.raises(ExportError, match="An export is a SavedModel folder"):
         open_export(tmp_path / "a.bin")
+    with pytest.raises(UnknownNameError, match="Unknown option of litert 'quantise'. Did you mean 'quantize'?"):
+        serzoo.export.write(None, tmp_path, "litert", quantise="int8")
     with pytest.raises(UnknownNameError, match="Unknown format 'onxx'. Did you mean 'onnx'?"):
         export(small_model, tmp_path, "onxx")
     with pytest.raises(UnknownNameError, match="Unknown quantize 'int4'"):

@@ -196,11 +196,19 @@ def test_segments(model, tmp_path, seconds, window_s, hop_s, starts):
 
 @pytest.mark.parametrize(
     "times",
-    [{"window_s": 0.05}, {"window_s": np.nan}, {"window_s": np.inf}, {"hop_s": 0}, {"hop_s": -1}, {"hop_s": np.inf}],
+    [
+        {"window_s": 0.05},
+        {"window_s": np.nan},
+        {"window_s": np.inf},
+        {"hop_s": 0},
+        {"hop_s": -1},
+        {"hop_s": np.inf},
+        {"hop_s": "1"},
+    ],
     ids=str,
 )
 def test_windows_that_are_refused(model, times):
-    with pytest.raises(AudioError, match=f"{next(iter(times))} must be .* Received: {next(iter(times.values()))}"):
+    with pytest.raises(AudioError, match=f"{next(iter(times))} must be .* Received: {next(iter(times.values()))!r}"):
         model.segments(sound(1), RATE, **times)
 
 

@@ -77,7 +77,10 @@ def test_a_run_with_a_leak_is_not_published(toy_run, shop, tmp_path):
 def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
     publish(toy_run, "toy.emodb4")
     before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
-    publish(toy_run, "toy.emodb4")
+    refused(
+        toy_run, "toy.emodb4", "toy.emodb4 is published already: emodb4-fold0, emodb4-fold1, emodb4-fold2, the", shop
+    )
+    publish(toy_run, "toy.emodb4", replace=True)
     assert before == {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
     written = publish(toy_run, "toy.emodb4-clean", fold_weights=False)
     assert [path.name for path in written] == ["emodb.csv.gz", "toy.emodb4-loso-clean.csv.gz", "toy.yaml"]
@@ -90,6 +93,15 @@ def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
     settings = configs.load("toy")
     assert [entry.tag for entry in settings.reported] == ["emodb4", "emodb4-clean", "loud"]
     assert len(settings.weights) == 3 and settings.default_weights is None
+
+
+def test_folds_that_the_new_run_does_not_have_are_removed(toy_run, shop, tmp_path):
+    publish(toy_run, "toy.emodb4")
+    run = shutil.copytree(toy_run, tmp_path / "fewer")
+    shutil.rmtree(run / "seed0-fold2")
+    publish(run, "toy.emodb4", replace=True)
+    assert [entry.tag for entry in configs.load("toy").weights] == ["emodb4-fold0", "emodb4-fold1"]
+    assert len(list((shop / "weights").iterdir())) == 2
 
 
 def test_a_figure_on_a_table_of_ones_own(toy_run, shop, tmp_path):

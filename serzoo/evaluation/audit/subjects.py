@@ -54,6 +54,11 @@ class Subject:
         return self._models[str(source)]
 
     @property
+    def weights(self) -> list[str | Path]:
+        """What may answer: the encoders, and the weights for other people's speech."""
+        return list(dict.fromkeys([*self.encoders, *([] if self.whole is None else [self.whole])]))
+
+    @property
     def classes(self) -> list[str]:
         """Emotions that it tells."""
         if self.predictions is not None:
@@ -68,7 +73,7 @@ class Subject:
 
         Returns:
             Pairs of model and rows, in the corpora that it was trained on; where all of their speakers were heard, in
-            the other corpora, by the first encoder. Rows without one of the classes are left out.
+            the other corpora, by the weights for other people's speech. Rows without one of the classes are left out.
         """
         found, taken = [], np.zeros(len(table), bool)
         for source in self.encoders:
@@ -77,8 +82,8 @@ class Subject:
             taken |= rows
             if rows.any():
                 found.append((model, _classed(model, table[rows])))
-        if not found and self.encoders:
-            model = self.model(self.encoders[0])
+        if not found and self.whole is not None:
+            model = self.model(self.whole)
             found.append((model, _classed(model, table[~heard(model, table)])))
         return [(model, rows) for model, rows in found if len(rows)]
 
@@ -184,6 +189,7 @@ def _open_name(name: str, tag: str) -> Subject:
     weights = {entry.tag: entry for entry in settings.weights}
     if not tag and settings.default_weights:
         tag = settings.default_weights.tag
+    tag = tag.removesuffix("-folds")  # as evaluate calls them
     folds = sorted((each for each in weights if re.fullmatch(rf"{re.escape(tag)}-fold\d+", each)), key=_numbers)
     if not tag or (tag not in weights and not folds):
         raise unknown_name(f"weights of {name}", tag, weights, see=f"serzoo show {name}")
