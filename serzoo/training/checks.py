@@ -112,8 +112,8 @@ def check_labels(config, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]
             if len(values) < 2:
                 raise RunError(
                     f"{config.name} learns to tell the label {head!r} apart, which needs two values or more among the "
-                    f"clips. Received: {', '.join(map(str, values)) or 'none'}. Give the label, such as a column {head} "
-                    "of a table, or train a model without it, such as cnn_ablstm."
+                    f"clips. Received: {', '.join(map(str, values)) or 'none'}. Give the label, a table as a "
+                    f"column {head}, or train a model without it, such as cnn_ablstm."
                 )
     if "stream" in config.labels.values():
         heard = _recordings(table)
