@@ -20,6 +20,8 @@ from serzoo.evaluation.audit import PARTS, Subject, audit, leakage, open_subject
 from serzoo.evaluation.audit.subjects import heard, sample
 from serzoo.files import to_json
 
+pytestmark = pytest.mark.xdist_group("audit")
+
 EMOTIONS = {"anger": ("05", "W"), "happiness": ("03", "F"), "neutral": ("01", "N"), "sadness": ("04", "T")}
 FOLDS = {0: ("01", "02"), 1: ("03", "04")}  # tested
 ACTORS = ("01", "02", "03", "04")

@@ -1,5 +1,6 @@
 """Every registered model in every format, written, opened again and compared."""
 
+import functools
 import zipfile
 
 import numpy as np
@@ -14,25 +15,30 @@ FORMATS = {"savedmodel": ({}, 1e-5), "onnx": ({}, 1e-4), "litert": ({"clip_s": 1
 NEEDS = {"onnx": ("onnx", "onnxruntime", "tf2onnx"), "litert": ("ai_edge_litert",)}
 
 
+# An export has the head for the emotion alone, without which a model with a second task is the one without it.
+NAMES = [name for name in registry.names() if f"{name}_mtl" not in registry.names()]
+
+
 @pytest.fixture(scope="module")
-def models():
-    return {name: small.model(name) for name in registry.names()}
+def model_of():
+    return functools.cache(small.model)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", registry.names())
-def test_export(models, name, form, tmp_path):
+@pytest.mark.parametrize("name", NAMES)
+def test_export(model_of, name, form, tmp_path):
     for package in NEEDS.get(form, ()):
         pytest.importorskip(package)
     options, tolerance = FORMATS[form]
-    report = write(models[name], tmp_path, form, **options)
+    model = model_of(name)
+    report = write(model, tmp_path, form, **options)
     assert report.difference <= tolerance and report.size_bytes > 10_000 and report.latency_ms > 0
     assert f"{report.size_bytes / 1e6:.2f} MB" in str(report) and "ms for 3 s" in str(report)
     opened = open_export(report.path)
-    assert (opened.name, opened.classes, opened.licence) == (name, models[name].classes, "CC0-1.0")
+    assert (opened.name, opened.classes, opened.licence) == (name, model.classes, "CC0-1.0")
     assert opened.training_speakers == {"emodb": ["03", "08"]}
     clips = [clip[:16000] for clip in speech.clips()[:2]] + [speech.clips()[2][:1601]]
-    np.testing.assert_allclose(opened.probabilities(clips), models[name].probabilities(clips), atol=tolerance)
+    np.testing.assert_allclose(opened.probabilities(clips), model.probabilities(clips), atol=tolerance)
     assert [path.name for path in tmp_path.iterdir()] == [report.path.name]
     card = card_in(form, report.path)
     for word in (config.load(name).reference.title, "What differs from it", "Input and answer", "Limits", "CC0-1.0"):

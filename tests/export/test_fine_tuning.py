@@ -56,10 +56,3 @@ def test_new_classes_to_an_export(small_model, tmp_path, clips):
         got = {each["label"]: each["score"] for each in answers}
         np.testing.assert_allclose([got[name] for name in CLASSES], [here[name] for name in CLASSES], atol=1e-5)
     assert opened.tag is None  # they are no longer the weights that had a name
-
-
-def test_the_module_is_the_function(small_model, tmp_path, capsys):
-    """``serzoo.export`` names a package and what it does."""
-    path = serzoo.export(small_model, tmp_path, "onnx")
-    assert path == tmp_path / "cnn_ablstm_mtl.onnx" and serzoo.export.is_export(path)
-    assert "reloaded and compared" in capsys.readouterr().out

@@ -14,6 +14,8 @@ from serzoo.errors import SpeakerLeakError
 from serzoo.evaluation import predictions
 from serzoo.training.publish import _command
 
+pytestmark = pytest.mark.xdist_group("multi")
+
 RNG = np.random.default_rng(0)
 SEVEN = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 FOUR = "anger,happiness,neutral=calm,sadness"

@@ -16,6 +16,8 @@ from serzoo.errors import ConfigError, CorpusError, MissingFileError, RunError, 
 from serzoo.training import fit as fitting
 from serzoo.training.init import sources_of
 
+pytestmark = pytest.mark.xdist_group("pretrain")
+
 TINY = {
     "frontend.num_mels": 8,
     "model.width": 8,

@@ -18,6 +18,8 @@ from serzoo.evaluation import predictions, summarize
 from serzoo.training import publish
 from serzoo.training.publish import _command, in_float16
 
+pytestmark = pytest.mark.xdist_group("runs")
+
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch, toy_yaml):

@@ -22,6 +22,8 @@ from serzoo.evaluation import predictions, summarize
 from serzoo.training import provenance
 from serzoo.training.recipe import differences
 
+pytestmark = pytest.mark.xdist_group("runs")
+
 CLASSES = ["anger", "happiness", "neutral", "sadness"]
 FOLDS = ["seed0-fold0", "seed0-fold1", "seed0-fold2"]
 

@@ -12,6 +12,8 @@ from serzoo.errors import ConfigError, DivergedError, RunError
 from serzoo.training import space as spaces
 from serzoo.training import trials
 
+pytestmark = pytest.mark.xdist_group("search")
+
 SPACE = [{"model.units": 3}, {"training.learning_rate": 0.01, "augmentation.gain_db": [0.0, 0.0]}]
 FILE, THREE, FAST = (
     trials.UNCHANGED,
@@ -57,8 +59,10 @@ def made_up(monkeypatch):
         ua = 0.5 + 0.02 * shared.config.model["units"] - 0.1 * fold.index
         return SimpleNamespace(log=[{"val_ua": ua}] * 4)
 
-    # the package has a function of this module's name
-    monkeypatch.setattr(sys.modules["serzoo.training.search"], "fit_fold", fit_fold)
+    module = sys.modules["serzoo.training.search"]  # the package has a function of this name
+    monkeypatch.setattr(module, "fit_fold", fit_fold)
+    monkeypatch.setattr(module, "check_model", lambda *_: None)
+    monkeypatch.setattr(module.keras.backend, "clear_session", lambda: None)  # nothing was built
     return begun
 
 
