@@ -162,8 +162,8 @@ def ccc(truth: Sequence, predicted: Sequence) -> np.ndarray:
         ValueError: if the shapes differ or a value is missing.
 
     Example:
-        >>> float(ccc([0, 1, 2], [1, 2, 3]))
-        0.5714285714285714
+        >>> round(float(ccc([0, 1, 2], [1, 2, 3])), 4)
+        0.5714
 
     Reference:
         Lin (1989), A concordance correlation coefficient to evaluate reproducibility. https://doi.org/10.2307/2532051

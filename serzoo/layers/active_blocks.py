@@ -19,7 +19,9 @@ def active_blocks(waveform, num_samples, block_samples=320, range_db=30.0):
         digital silence. The level of a block that the clip ends in is that of its valid samples.
 
     Example:
-        >>> active_blocks(ops.array([[0.0, 0.0, 1.0, 1.0]]), ops.array([4]), block_samples=2)  # [[False, True]]
+        >>> active = active_blocks(ops.array([[0.0, 0.0, 1.0, 1.0]]), ops.array([4]), block_samples=2)
+        >>> ops.convert_to_numpy(active).tolist()
+        [[False, True]]
     """
     samples = ops.shape(waveform)[1]
     valid = ops.cast(valid_mask(num_samples, samples), "float32")

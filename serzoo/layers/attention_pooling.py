@@ -29,7 +29,8 @@ class AttentionPooling(keras.layers.Layer):
 
     Example:
         >>> layer = AttentionPooling()
-        >>> layer(keras.random.normal((2, 38, 192)), keras.ops.array([38, 20])).shape  # (2, 192)
+        >>> tuple(layer(keras.random.normal((2, 38, 192)), keras.ops.array([38, 20])).shape)
+        (2, 192)
 
     Reference:
         Mirsamadi, Barsoum and Zhang (2017). https://doi.org/10.1109/ICASSP.2017.7952552

@@ -27,7 +27,8 @@ class BidirectionalLSTM(keras.layers.Layer):
         ``(batch, frames, 2 * units)``, forward units first, zero beyond ``num_frames``.
 
     Example:
-        >>> BidirectionalLSTM(96)(keras.random.normal((2, 38, 64)), keras.ops.array([38, 20])).shape  # (2, 38, 192)
+        >>> tuple(BidirectionalLSTM(96)(keras.random.normal((2, 38, 64)), keras.ops.array([38, 20])).shape)
+        (2, 38, 192)
 
     Reference:
         Graves and Schmidhuber (2005). https://doi.org/10.1016/j.neunet.2005.06.042

@@ -25,7 +25,8 @@ class CommonSubspace(keras.layers.Layer):
 
     Example:
         >>> common, rest = CommonSubspace(48)(ops.ones((2, 192)))
-        >>> common.shape, rest.shape  # (2, 48), (2, 192)
+        >>> tuple(common.shape), tuple(rest.shape)
+        ((2, 48), (2, 192))
     """
 
     def __init__(self, size, seed=None, **kwargs):

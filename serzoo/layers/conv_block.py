@@ -38,7 +38,8 @@ class ConvBlock(keras.layers.Layer):
     Example:
         >>> block = ConvBlock(32, 5, strides=2)
         >>> y, num_frames = block(keras.random.normal((2, 301, 64, 3)), keras.ops.array([301, 150]))
-        >>> y.shape, num_frames  # (2, 151, 32, 32), [151, 75]
+        >>> tuple(y.shape), keras.ops.convert_to_numpy(num_frames).tolist()
+        ((2, 151, 32, 32), [151, 75])
     """
 
     def __init__(

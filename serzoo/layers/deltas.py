@@ -29,7 +29,8 @@ class Deltas(keras.layers.Layer):
         ValueError: if ``width`` is less than 1.
 
     Example:
-        >>> Deltas()(keras.ops.ones((1, 5, 8)), keras.ops.array([5])).shape  # (1, 5, 8, 3)
+        >>> tuple(Deltas()(keras.ops.ones((1, 5, 8)), keras.ops.array([5])).shape)
+        (1, 5, 8, 3)
 
     Reference:
         Young et al., The HTK Book, section 5.6.

@@ -25,7 +25,8 @@ class FrameDecoder(keras.layers.Layer):
 
     Example:
         >>> decoder = FrameDecoder(128, upsampling=4)
-        >>> decoder(ops.ones((2, 10, 64)), ops.ones((2, 38, 40))).shape  # (2, 38, 40)
+        >>> tuple(decoder(ops.ones((2, 10, 64)), ops.ones((2, 38, 40))).shape)
+        (2, 38, 40)
     """
 
     def __init__(self, units, upsampling, **kwargs):

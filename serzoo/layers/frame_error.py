@@ -20,7 +20,9 @@ class FrameError(keras.layers.Layer):
         ``(batch,)``; 0 for a clip of which no frame counts.
 
     Example:
-        >>> FrameError()(ops.ones((1, 3, 2)), ops.zeros((1, 3, 2)), ops.array([2]))  # [1.0]
+        >>> error = FrameError()(ops.ones((1, 3, 2)), ops.zeros((1, 3, 2)), ops.array([2]))
+        >>> ops.convert_to_numpy(error).tolist()
+        [1.0]
     """
 
     def __init__(self, **kwargs):

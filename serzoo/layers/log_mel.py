@@ -54,7 +54,8 @@ class LogMel(keras.layers.Layer):
 
     Example:
         >>> log_mel, num_frames = LogMel()(keras.random.normal((2, 16000)), keras.ops.array([16000, 300]))
-        >>> log_mel.shape, num_frames  # (2, 97, 64), [97, 1]
+        >>> tuple(log_mel.shape), keras.ops.convert_to_numpy(num_frames).tolist()
+        ((2, 97, 64), [97, 1])
 
     Reference:
         Davis and Mermelstein (1980). https://doi.org/10.1109/TASSP.1980.1163420

@@ -37,7 +37,9 @@ class MixAtSNR(keras.layers.Layer):
 
     Example:
         >>> speech, noise = ops.ones((1, 640)), 0.5 * ops.ones((1, 320))
-        >>> MixAtSNR()(speech, ops.array([640]), noise, ops.array([320]), ops.array([20.0]))  # 1.1 everywhere
+        >>> mixed = MixAtSNR()(speech, ops.array([640]), noise, ops.array([320]), ops.array([20.0]))
+        >>> round(float(ops.min(mixed)), 6), round(float(ops.max(mixed)), 6)
+        (1.1, 1.1)
 
     Reference:
         ITU-T P.56 (2011), active speech level, which our fixed range simplifies.
@@ -119,7 +121,9 @@ def mix_at_snr(signal, noise, snr_db, num_samples=None):
         ValueError: if the shapes differ.
 
     Example:
-        >>> mix_at_snr(ops.ones((1, 100)), 0.5 * ops.ones((1, 100)), ops.array([20.0]))  # 1.1 everywhere
+        >>> mixed = mix_at_snr(ops.ones((1, 100)), 0.5 * ops.ones((1, 100)), ops.array([20.0]))
+        >>> round(float(ops.min(mixed)), 6), round(float(ops.max(mixed)), 6)
+        (1.1, 1.1)
     """
     if tuple(signal.shape) != tuple(noise.shape) and None not in (*signal.shape, *noise.shape):
         raise ValueError(

@@ -28,7 +28,8 @@ class Reverberate(keras.layers.Layer):
     Example:
         >>> echo = ops.array([[1.0, 0.0, 0.5]])
         >>> speech, n = keras.random.normal((1, 16000)), ops.array([16000])
-        >>> Reverberate()(speech, n, echo, ops.array([3])).shape  # (1, 16000)
+        >>> tuple(Reverberate()(speech, n, echo, ops.array([3])).shape)
+        (1, 16000)
 
     Reference:
         Ko et al. (2017), A study on data augmentation of reverberant speech.

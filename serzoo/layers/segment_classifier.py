@@ -30,7 +30,8 @@ class SegmentClassifier(keras.layers.Layer):
     Example:
         >>> x, n = keras.random.normal((2, 25, 16)), keras.ops.array([25, 10])
         >>> clip = keras.random.normal((2, 4))
-        >>> SegmentClassifier(12, 7680, 640)(x, n, clip).shape  # (2, 3, 12); the second clip has one segment
+        >>> tuple(SegmentClassifier(12, 7680, 640)(x, n, clip).shape)  # the second clip has one segment
+        (2, 3, 12)
     """
 
     def __init__(self, units, segment_samples, frame_samples, **kwargs):

@@ -28,7 +28,8 @@ class Segments(keras.layers.Layer):
 
     Example:
         >>> x, n = Segments(300)(ops.zeros((2, 640, 40, 3)), ops.array([640, 290]))
-        >>> x.shape, n  # (6, 300, 40, 3), [3, 1]
+        >>> tuple(x.shape), keras.ops.convert_to_numpy(n).tolist()
+        ((6, 300, 40, 3), [3, 1])
     """
 
     def __init__(self, size, **kwargs):

@@ -28,7 +28,8 @@ class SelfAttention(keras.layers.Layer):
 
     Example:
         >>> layer = SelfAttention(num_heads=4, key_size=32)
-        >>> layer(keras.random.normal((2, 38, 128)), ops.array([38, 20])).shape  # (2, 38, 128)
+        >>> tuple(layer(keras.random.normal((2, 38, 128)), ops.array([38, 20])).shape)
+        (2, 38, 128)
 
     Reference:
         Vaswani et al. (2017). https://arxiv.org/abs/1706.03762

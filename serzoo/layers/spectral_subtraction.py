@@ -53,7 +53,8 @@ class SpectralSubtraction(keras.layers.Layer):
 
     Example:
         >>> noisy = keras.random.normal((2, 16000))
-        >>> SpectralSubtraction()(noisy, keras.ops.array([16000, 8000])).shape  # (2, 16000), and far quieter
+        >>> tuple(SpectralSubtraction()(noisy, keras.ops.array([16000, 8000])).shape)  # and far quieter
+        (2, 16000)
 
     Reference:
         Berouti, Schwartz, Makhoul (1979). https://doi.org/10.1109/ICASSP.1979.1170788

@@ -28,7 +28,8 @@ class SpeechWeight(keras.layers.Layer):
 
     Example:
         >>> told = ops.array([[[1.0, 0.0], [0.25, 0.75]]])
-        >>> SpeechWeight(2)(told, ops.zeros((1, 3, 8)))  # [[1.0, 1.0, 0.25]]
+        >>> ops.convert_to_numpy(SpeechWeight(2)(told, ops.zeros((1, 3, 8)))).tolist()
+        [[1.0, 1.0, 0.25]]
     """
 
     def __init__(self, segment_frames, **kwargs):

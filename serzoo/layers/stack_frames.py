@@ -23,7 +23,8 @@ class StackFrames(keras.layers.Layer):
 
     Example:
         >>> x, n = StackFrames(4)(ops.ones((1, 10, 64)), ops.array([9]))
-        >>> x.shape, n  # (1, 3, 256), [3]
+        >>> tuple(x.shape), keras.ops.convert_to_numpy(n).tolist()
+        ((1, 3, 256), [3])
     """
 
     def __init__(self, size, **kwargs):

@@ -21,7 +21,8 @@ class StatisticsPooling(keras.layers.Layer):
         ``(batch, 2 * features)``, means first, or ``(batch, features)``.
 
     Example:
-        >>> StatisticsPooling()(keras.random.normal((2, 38, 64)), ops.array([38, 20])).shape  # (2, 128)
+        >>> tuple(StatisticsPooling()(keras.random.normal((2, 38, 64)), ops.array([38, 20])).shape)
+        (2, 128)
 
     Reference:
         Snyder et al. (2017). https://doi.org/10.21437/Interspeech.2017-620

@@ -14,7 +14,8 @@ def valid_mask(lengths, size):
         Booleans of shape ``(batch, size)``, true where ``position < length``.
 
     Example:
-        >>> valid_mask(ops.array([1, 3]), 3)  # [[True, False, False], [True, True, True]]
+        >>> ops.convert_to_numpy(valid_mask(ops.array([1, 3]), 3)).tolist()
+        [[True, False, False], [True, True, True]]
     """
     positions = ops.arange(size, dtype="int32")
     return positions[None, :] < ops.cast(lengths, "int32")[:, None]

@@ -91,7 +91,7 @@ def attention(model: Classifier, clip: np.ndarray) -> np.ndarray:
         >>> import serzoo
         >>> model = serzoo.load("cnn_lstm", weights=None)
         >>> attention(model, np.ones(16000, "float32")).shape
-        (25,)
+        (16,)
     """
     layer = model.get_layer("self_attention")
     x, n = keras.Model(model.input, layer.input)(padded([clip]), training=False)
