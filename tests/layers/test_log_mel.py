@@ -86,6 +86,14 @@ def test_filters_against_librosa(scale, norm, rate, size, mels, low, high):
     np.testing.assert_allclose(mel_filter_bank(rate, size, mels, low, high, scale, norm), expected.T, atol=1e-12)
 
 
+def test_linear_filters_have_their_peaks_at_equal_distances():
+    """50 to 7950 Hz in 78 bands: a peak every 100 Hz, which the bins of 1 Hz hit exactly."""
+    filters = mel_filter_bank(16000, 16000, 78, 50.0, 7950.0, "linear")
+    np.testing.assert_array_equal(filters.argmax(axis=0), np.arange(150, 7950, 100))
+    np.testing.assert_allclose(filters.max(axis=0), 1.0)
+    np.testing.assert_allclose(filters[150:7851].sum(axis=1), 1.0)  # each foot stands below the next peak
+
+
 def test_literal_frames():
     """Odd sizes, frame by frame, with SciPy's window and Fourier transform."""
     rng = np.random.default_rng(0)

@@ -71,6 +71,30 @@ def test_learning_rate_warms_up_and_falls_as_a_cosine(config, warmup):
         assert float(optimizer.learning_rate) == pytest.approx(expected, abs=1e-6), step
 
 
+def test_decay_shrinks_kernels_and_nothing_else(config):
+    config = changed(config, warmup_epochs=0.0, learning_rate=0.5, weight_decay=0.1, clip_norm=None)
+    model = building.build(config, HEADS, seed=0)
+    optimizer = fitting.compiled(model, config, 1, 10).optimizer
+    for weight in model.trainable_variables:
+        weight.assign(keras.ops.ones_like(weight) * 2.0)
+    optimizer.apply([keras.ops.zeros_like(weight) for weight in model.trainable_variables], model.trainable_variables)
+    shrunk = {weight.path: np.unique(np.asarray(weight)) for weight in model.trainable_variables}
+    assert {path.rpartition("/")[2] for path in shrunk} >= {"kernel", "bias"}
+    for path, values in shrunk.items():
+        kept = path.rpartition("/")[2] in ("bias", "gamma", "beta")
+        np.testing.assert_allclose(values, [2.0 if kept else 2.0 * (1 - 0.5 * 0.1)], rtol=1e-6, err_msg=path)
+
+
+def test_gradients_are_clipped_by_their_norm_over_all_weights(config):
+    config = changed(config, warmup_epochs=0.0, clip_norm=1.0)
+    model = building.build(config, HEADS, seed=0)
+    optimizer = fitting.compiled(model, config, 1, 10).optimizer
+    count = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
+    optimizer.apply([keras.ops.ones_like(weight) for weight in model.trainable_variables], model.trainable_variables)
+    squares = sum(np.asarray(each).sum() for each in optimizer._velocities) / (1 - optimizer.beta_2)
+    assert count > 1 and squares == pytest.approx(1.0, rel=1e-3)  # of the gradients that Adam saw
+
+
 def test_loss_is_that_of_the_config(config):
     config = configs.override(config, {"heads.gender.loss_weight": 0.25, "heads.emotion.label_smoothing": 0.2})
     model = fitting.compiled(building.build(config, HEADS, seed=0), config, 1, 1)
