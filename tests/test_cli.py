@@ -49,11 +49,11 @@ class StandIn:
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Call the entry point; gives exit code, stdout and stderr."""
+    monkeypatch.setattr(cli.opening, "import_keras", lambda: None)  # no stand-in needs it
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["serzoo", *map(str, arguments)])
         monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-        monkeypatch.setattr(cli.opening, "import_keras", lambda: None)  # no stand-in needs it
         code = 0
         try:
             cli.main()
@@ -277,19 +277,19 @@ def test_check_of_noise(run, tmp_path):
 def test_a_slip_in_a_training_is_told_before_tensorflow_is_imported(run, monkeypatch, tmp_path, wrong, message):
     name, protocol, override = wrong
     command = ["train", name, "--corpus", f"emodb={tmp_path}", "--protocol", protocol, "--set", override, "--out", "r"]
-    monkeypatch.setitem(serzoo.__dict__, "train", lambda *_, **__: pytest.fail("too late"))
+    monkeypatch.setattr(cli.opening, "import_keras", lambda: pytest.fail("too late"))
     code, out, err = run(*command)
     assert (code, out) == (1, "") and err.startswith(f"Error: {message}")
 
 
-def test_publish_may_leave_the_folds_out(run, monkeypatch):
+def test_publish_passes_everything_on_and_names_the_files(run, monkeypatch):
     import serzoo.training
 
     got = []
-    monkeypatch.setattr(serzoo.training, "publish", lambda *names, **options: got.append(options))
-    assert run("publish", "r", "toy.a") == (0, "Published: toy.a\n", "")
-    assert run("publish", "r", "toy.a", "--figure-only")[0] == 0
-    assert got == [{"fold_weights": True}, {"fold_weights": False}]
+    monkeypatch.setattr(serzoo.training, "publish", lambda *names, **options: got.append(options) or [Path("toy.yaml")])
+    assert run("publish", "r", "toy.a") == (0, "toy.yaml\nPublished: toy.a\n", "")
+    assert run("publish", "r", "toy.a", "--figure-only", "--replace")[0] == 0
+    assert got == [{"fold_weights": True, "replace": False}, {"fold_weights": False, "replace": True}]
 
 
 def test_train_passes_everything_on(run, monkeypatch, tmp_path):
