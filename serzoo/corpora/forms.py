@@ -24,6 +24,19 @@ def person(speaker: tuple[str, str]) -> tuple[str, str]:
     return FORM_OF.get(corpus, corpus), name
 
 
+def persons(table: "pd.DataFrame") -> "pd.MultiIndex":
+    """Tell who speaks in each row, as :func:`person` does: what intervals are drawn over.
+
+    Example:
+        >>> import pandas as pd
+        >>> persons(pd.DataFrame({"corpus": ["emodb", "emodb_first2s"], "speaker": "03"})).nunique()
+        1
+    """
+    import pandas as pd
+
+    return pd.MultiIndex.from_arrays([table["corpus"].replace(FORM_OF), table["speaker"]], names=["corpus", "speaker"])
+
+
 def heard(speakers: Mapping[str, Sequence[str]], pairs: Iterable[tuple[str, str]]) -> list[bool]:
     """Tell of whom a model has heard the voice, in whatever form of a corpus.
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from serzoo.corpora.forms import persons
 from serzoo.errors import unknown_name
 from serzoo.evaluation.predictions import PREFIX, classes
 
@@ -34,7 +35,7 @@ class SpeakerConfusions(NamedTuple):
 
     Attributes:
         counts: float64 whole numbers, shape ``(speakers, seeds, classes, classes)``.
-        speakers: sorted pairs of corpus and speaker.
+        speakers: sorted pairs of corpus and speaker, a person in two forms of a corpus once.
         seeds: sorted seeds.
         labels: classes in the order of rows and columns.
     """
@@ -80,7 +81,7 @@ def speaker_confusions(predictions: pd.DataFrame) -> SpeakerConfusions:
         (24, 5, 8, 8)
     """
     labels = classes(predictions)
-    pairs = pd.MultiIndex.from_frame(predictions[["corpus", "speaker"]])
+    pairs = persons(predictions)
     speakers = sorted(pairs.unique())
     seeds = sorted(predictions["seed"].unique().tolist())
     speaker = pd.MultiIndex.from_tuples(speakers).get_indexer(pairs)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serzoo.corpora.forms import persons
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.bootstrap import intervals
 
@@ -47,7 +48,7 @@ def _figures_of(predictions: pd.DataFrame, name: str, options: dict[str, Any]) -
 def _sums(rows: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Everything that the figures need of each speaker and seed, ``(speakers, seeds, 7)``."""
     moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y, np.abs(x - y)], axis=1)
-    speakers, _ = pd.factorize(pd.MultiIndex.from_frame(rows[["corpus", "speaker"]]), sort=True)
+    speakers, _ = pd.factorize(persons(rows), sort=True)
     seeds, _ = pd.factorize(rows["seed"], sort=True)
     sums = np.zeros((speakers.max() + 1, seeds.max() + 1, moments.shape[1]))
     np.add.at(sums, (speakers, seeds), moments)

@@ -2,7 +2,8 @@
 
 ``python -m tests.benchmarks.speed`` writes ``zoo_configs/reported/speed.csv``: milliseconds of processor time on one
 thread for a clip of 3 s judged alone, the median of several turns. Processor time, so that what else runs on the
-machine counts little. Names of models as arguments measure these alone; the other rows stay.
+machine counts little. Names of models as arguments measure these alone; the other rows stay. ``NAME.TAG`` measures a
+network that differs from that of the YAML by the overrides of its weights.
 """
 
 import argparse
@@ -26,7 +27,7 @@ CLIP_S, TURNS = 3.0, 9
 
 
 def read() -> dict[str, dict[str, str]]:
-    """What was measured, by the name of the model."""
+    """What was measured, by the name of the model, or of weights of another network."""
     if not PATH.exists():
         return {}
     with PATH.open(encoding="utf-8", newline="") as file:
@@ -44,7 +45,7 @@ def main() -> None:
         return
     rows = read()
     for name in arguments.names or registry.names():
-        registry.check_name(name)
+        registry.check_name(name.partition(".")[0])
         done = subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.speed", "--one", name],
             env={**os.environ, **ONE_THREAD},
@@ -62,10 +63,13 @@ def _ms_per_clip(name: str) -> float:
     import numpy as np
 
     from serzoo import building, corpora
-    from serzoo.config import load
+    from serzoo.config import load, override
     from serzoo.listener import padded
 
+    name, _, tag = name.partition(".")
     settings = load(name)
+    if tag:
+        settings = override(settings, next(entry for entry in settings.weights if entry.tag == tag).overrides)
     model = building.build(settings, building.heads_of(settings, corpora.protocol("ravdess8-5fold").classes), seed=0)
     clip = padded([np.random.default_rng(0).normal(0, 0.1, int(16000 * CLIP_S)).astype("float32")])
     for _ in range(2):  # traced, and warm

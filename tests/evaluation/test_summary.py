@@ -251,3 +251,12 @@ def test_figures_equal_scikit_learn_and_audmetric(kind):
     counts = np.array(summary["confusion"]["counts"])
     np.testing.assert_array_equal(counts, audmetric.confusion_matrix(truth, answer, labels=list(LABELS)))
     assert math.isnan(summary["ua"]["ci_low"]) == (kind == "one speaker")
+
+
+def test_a_person_in_two_forms_of_a_corpus_is_drawn_once():
+    table = toy_predictions()
+    half = np.arange(len(table)) % 2 == 0
+    one = table.assign(corpus="emodb")
+    both = one.assign(corpus=np.where(half, "emodb", "emodb_first2s"))
+    first, second = (summarize(each, resamples=200) for each in (one, both))
+    assert first["num_speakers"] == second["num_speakers"] and first["ua"] == second["ua"]

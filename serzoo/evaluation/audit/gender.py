@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from serzoo import metrics
+from serzoo.corpora.forms import persons
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.bootstrap import intervals, speaker_confusions
@@ -51,7 +52,7 @@ def gender_gap(
     """
     rows = tables.validate(predictions)
     rows = rows[rows["gender"].isin(GENDERS) & rows["truth"].isin(tables.classes(rows))]
-    speakers = {each: rows[rows["gender"] == each].groupby(["corpus", "speaker"]).ngroups for each in GENDERS}
+    speakers = {each: persons(rows[rows["gender"] == each]).nunique() for each in GENDERS}
     if min(speakers.values()) < MIN_SPEAKERS:
         came = ", ".join(f"{count} {gender}" for gender, count in speakers.items())
         raise CorpusError(f"A gap between women and men needs {MIN_SPEAKERS} speakers of each. Received: {came}.")
@@ -132,7 +133,7 @@ def _cell_counts(rows: pd.DataFrame, cells: pd.MultiIndex, shared: list[tuple]) 
     labels = tables.classes(rows)
     answer = rows[[tables.PREFIX + label for label in labels]].to_numpy().argmax(axis=1)
     right = np.array(labels, object)[answer] == rows["truth"].to_numpy()
-    pairs = pd.MultiIndex.from_frame(rows[["corpus", "speaker"]])
+    pairs = persons(rows)
     speakers = sorted(pairs.unique())
     gender = _gender_of(rows, speakers)
     speaker = pd.MultiIndex.from_tuples(speakers).get_indexer(pairs)
@@ -147,7 +148,7 @@ def _cell_counts(rows: pd.DataFrame, cells: pd.MultiIndex, shared: list[tuple]) 
 
 def _gender_of(rows: pd.DataFrame, speakers: list[tuple[str, str]]) -> np.ndarray:
     """0 for each woman, 1 for each man."""
-    known = rows.drop_duplicates(["corpus", "speaker"]).set_index(["corpus", "speaker"])["gender"]
+    known = dict(zip(persons(rows), rows["gender"], strict=True))
     return np.array([GENDERS.index(known[pair]) for pair in speakers])
 
 
