@@ -21,7 +21,8 @@ ENDS = ("", "_low", "_high")
 
 def tables() -> dict[str, str]:
     """Each table by the name of its markers."""
-    return {"figures": figures(), "gain": gain(), "noise": noise_page.overview(), "adaptation": adaptation()}
+    parts = {"figures": figures(), "gain": gain(), "noise": noise_page.overview()}
+    return parts | {"adaptation": adaptation(), "general": general()}
 
 
 def figures() -> str:
@@ -65,20 +66,34 @@ def adaptation() -> str:
         "| from, to | model | source alone | adapted | minus source alone | |",
         "| --- | --- | ---: | ---: | ---: | --- |",
     ]
+    return "\n".join([*lines, *(f"{line} {each.notes[0].partition(':')[0]} |" for line, each in _beside("source"))])
+
+
+def general() -> str:
+    """What noise and rooms in training changed on a corpus that was not trained on."""
+    lines = [
+        "| from, to | model | plain | with noise and rooms | minus plain |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    return "\n".join([*lines, *(line for line, _ in _beside("plain"))])
+
+
+def _beside(alone: str) -> list[tuple[str, object]]:
+    """Rows of what was trained on one corpus for another, beside the tag ``alone`` of its model, and its figure."""
+    rows = []
     for name in registry.names():
         reported = [each for each in config.load(name).reported if CROSS.match(each.protocol)]
         for way, found in groupby(sorted(reported, key=_way), key=_way):
-            tables = {each.tag: each for each in found}
-            if "source" not in tables:
+            figures = {each.tag: each for each in found}
+            if alone not in figures:
                 continue
-            alone = _predictions(tables.pop("source"))
-            for each in tables.values():
+            control = _predictions(figures.pop(alone))
+            for each in figures.values():
                 told = _predictions(each)
-                gain = compare(told, alone)["ua"]
-                cells = [percent(summarize(table)["ua"]) for table in (alone, told)]
-                cells += [percent(gain, "+"), each.notes[0].partition(":")[0]]
-                lines.append(f"| {way.partition('@')[0]} | `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
+                cells = [percent(summarize(table)["ua"]) for table in (control, told)]
+                cells.append(percent(compare(told, control)["ua"], "+"))
+                rows.append((f"| {way.partition('@')[0]} | `{name}` | {' | '.join(cells)} |", each))
+    return rows
 
 
 def _way(reported) -> str:
