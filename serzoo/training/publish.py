@@ -85,8 +85,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
     if figure and (about["protocol"], tag) in reported:
         taken.append(f"the figure on {about['protocol']}")
     if taken and not replace:
-        there = ", ".join(sorted(taken))
-        raise RunError(f"{name} is published already: {there}. Choose another tag, or take its place with --replace.")
+        named = ", ".join(sorted(taken))
+        raise RunError(f"{name} is published already: {named}. Choose another tag, or take its place with --replace.")
     if figure:
         told = predictions.read(run)
         # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant

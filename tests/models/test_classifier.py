@@ -112,7 +112,7 @@ def test_long_recordings_are_judged_in_windows(model, tmp_path, seconds):
     [
         (np.zeros(1500, "float32"), RATE, "0.1 s or more"),
         (np.ones(16000, "float32"), None, "needs sample_rate_hz"),
-        ([0.1, 0.2, 0.3], RATE, "must be (samples,) or (samples, channels)"),
+        ([0.1, 0.2, 0.3], RATE, "a path or an array of floats or integers. Received: float."),
         (np.full(16000, np.nan, "float32"), RATE, "finite"),
     ],
     ids=["short", "no rate", "numbers", "NaN"],
