@@ -206,11 +206,19 @@ def publish(
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of weights and figures that have this name and tag.")
     ] = False,
+    add_seeds: Annotated[
+        bool, typer.Option("--add-seeds", help="Judge the published figure by this run's seeds, too; weights stay.")
+    ] = False,
 ) -> None:
     """Ship the weights and figures of a run. It writes float16 weights, a YAML entry and the predictions."""
+    if add_seeds and (figure_only or replace):
+        raise typer.BadParameter("goes with neither --figure-only nor --replace.", param_hint="--add-seeds")
     opening.import_keras()
-    from serzoo.training import publish as publish_
+    from serzoo import training
 
-    written = publish_(run, name, fold_weights=not figure_only, replace=replace)
+    if add_seeds:
+        written = training.add_seeds(run, name)
+    else:
+        written = training.publish(run, name, fold_weights=not figure_only, replace=replace)
     print("\n".join(map(str, written)))
     print(f"Published: {name}")

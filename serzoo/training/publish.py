@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from serzoo import __version__, registry, zoo
 from serzoo import config as configs
@@ -46,27 +47,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
         >>> publish("runs/a", "cnn_ablstm_mtl.ravdess8")  # doctest: +SKIP
     """
     run = Path(run)
-    model, _, tag = name.partition(".")
-    settings = configs.load(registry.check_name(model))
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", tag):
-        raise RunError(
-            f"publish needs NAME.TAG, such as {model}.ravdess8, the tag of a-z, 0-9, _ and -. Received: {name}."
-        )
-    if not (run / "run.json").exists():
-        raise RunError(f"{run} holds no run.")
-    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    if about["model"] != model:
-        raise RunError(f"{run} is a run of {about['model']}, not of {model}.")
+    model, tag, settings, about, cards = _opened(run, name)
     figure = about["protocol"] != "all"
-    cards = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob(f"*/{zoo.CARD}"))}
-    if not cards or (figure and not (run / "report.json").exists()):
-        raise RunError(f"{run} is not finished. serzoo train ... --resume goes on with it.")
-    if leaky := [folder.name for folder, card in cards.items() if card.get("leak")]:
-        raise RunError(f"{run} cannot be published: speakers or recordings were shared in {', '.join(leaky)}.")
-
-    there = configs.load(run / "config.yaml")
-    if found := differences(recipe(there), recipe(configs.override(settings, about["overrides"]))):
-        raise RunError(f"{run} was not made with today's {model}.yaml and its own overrides: {'; '.join(found)}.")
 
     # all that can fail comes before the first file is replaced
     files: dict[Path, bytes] = {}
@@ -81,33 +63,107 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
     folds = {each for each, entry in shipped.items() if each == f"{tag}-fold{entry.fold}"}
     gone = folds.difference(new) if figure and fold_weights else set()
     taken = [*shipped.keys() & new, *gone]
-    reported = {(entry.protocol, entry.tag): entry for entry in settings.reported}
-    if figure and (about["protocol"], tag) in reported:
+    if figure and _published(settings, about, tag):
         taken.append(f"the figure on {about['protocol']}")
     if taken and not replace:
         named = ", ".join(sorted(taken))
         raise RunError(f"{name} is published already: {named}. Choose another tag, or take its place with --replace.")
-    if figure:
-        told = predictions.read(run)
-        # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
-        plain = about["protocol"].partition("-")[0]
-        variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
-        file = f"{model}.{about['protocol'].replace(':', '-')}{variant}.csv.gz"
-        parameters = zoo.load(next(iter(cards))).count_params()
-        reported[about["protocol"], tag] = _figure_entry(tag, file, told, about, parameters)
-    config = registry.config_path(model)
     weights = {each: entry for each, entry in shipped.items() if each not in gone} | new
-    text = configs.with_sections(config, weights=list(weights.values()), reported=list(reported.values()))
+    told = predictions.read(run) if figure else None
+    written = _write(run, settings, about, tag, told, cards, weights=list(weights.values()), files=files)
+    for each in gone:
+        (registry.weights_folder() / shipped[each].file).unlink(missing_ok=True)
+    return written
 
-    for path, data in files.items():
+
+def add_seeds(run: str | Path, name: str) -> list[Path]:
+    """Judge a published figure anew, by its own seeds and those of a further run; weights stay as they are.
+
+    Args:
+        run: folder of a finished run that differs from the published one in its seeds alone.
+        name: ``"NAME.TAG"`` of the figure.
+
+    Returns:
+        The files written or changed.
+
+    Raises:
+        RunError: if the run is not finished, or is one of another model or recipe than the YAML's; if no such figure
+            is published, or it was made by another command, on other clips or with the same seeds.
+
+    Example:
+        >>> add_seeds("runs/seed-2", "cnn_ablstm_mtl.ravdess8")  # doctest: +SKIP
+    """
+    run = Path(run)
+    _, tag, settings, about, cards = _opened(run, name)
+    entry = _published(settings, about, tag)
+    if entry is None:
+        raise RunError(f"{name} has no published figure on {about['protocol']} to which seeds can be added.")
+    before, more = predictions.read(registry.configs_folder() / "reported" / entry.file), predictions.read(run)
+    seeds = sorted(int(seed) for seed in before["seed"].unique())
+    if twice := [str(seed) for seed in about["seeds"] if seed in seeds]:
+        raise RunError(f"{name} has seed {', '.join(twice)} already. Train with other seeds.")
+    if (command := _command(about | {"seeds": seeds})) != entry.command:
+        raise RunError(f"{name} was made by: {entry.command}. Received a run of: {command}.")
+    clips = [{*told[_CLIP].astype(str).itertuples(index=False, name=None)} for told in (before, more)]
+    if clips[0] != clips[1]:
+        raise RunError(f"{run} judged other clips, truths or folds than {name}: {len(clips[0] ^ clips[1])} differ.")
+    both = pd.concat([before, more], ignore_index=True)
+    return _write(run, settings, about | {"seeds": [*seeds, *about["seeds"]]}, tag, both, cards)
+
+
+_CLIP = ["corpus", "file", "start", "end", "fold", "truth"]
+
+
+def _opened(run: Path, name: str):
+    """Model, tag, its config, and what was run, of a finished run that may be published."""
+    model, _, tag = name.partition(".")
+    settings = configs.load(registry.check_name(model))
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", tag):
+        raise RunError(
+            f"publish needs NAME.TAG, such as {model}.ravdess8, the tag of a-z, 0-9, _ and -. Received: {name}."
+        )
+    if not (run / "run.json").exists():
+        raise RunError(f"{run} holds no run.")
+    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    if about["model"] != model:
+        raise RunError(f"{run} is a run of {about['model']}, not of {model}.")
+    cards = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob(f"*/{zoo.CARD}"))}
+    if not cards or (about["protocol"] != "all" and not (run / "report.json").exists()):
+        raise RunError(f"{run} is not finished. serzoo train ... --resume goes on with it.")
+    if leaky := [folder.name for folder, card in cards.items() if card.get("leak")]:
+        raise RunError(f"{run} cannot be published: speakers or recordings were shared in {', '.join(leaky)}.")
+    there = configs.load(run / "config.yaml")
+    if found := differences(recipe(there), recipe(configs.override(settings, about["overrides"]))):
+        raise RunError(f"{run} was not made with today's {model}.yaml and its own overrides: {'; '.join(found)}.")
+    return model, tag, settings, about, cards
+
+
+def _published(settings, about: Mapping, tag: str):
+    return next((entry for entry in settings.reported if (entry.protocol, entry.tag) == (about["protocol"], tag)), None)
+
+
+def _write(run, settings, about, tag, told, cards, *, weights=None, files: Mapping[Path, bytes] | None = None):
+    """Write weights, the predictions ``told`` behind a figure, if there is one, and last the YAML that names them."""
+    model, protocol = about["model"], about["protocol"]
+    reported = {(entry.protocol, entry.tag): entry for entry in settings.reported}
+    if told is not None:
+        # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
+        plain = protocol.partition("-")[0]
+        variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
+        file = f"{model}.{protocol.replace(':', '-')}{variant}.csv.gz"
+        parameters = zoo.load(next(iter(cards))).count_params()
+        reported[protocol, tag] = _figure_entry(tag, file, told, about, parameters)
+    config = registry.config_path(model)
+    weights = settings.weights if weights is None else weights
+    text = configs.with_sections(config, weights=list(weights), reported=list(reported.values()))
+
+    for path, data in (files or {}).items():
         replace_file(path, data)
-    written = [*files, *leaks.publish_recordings(run / RECORDINGS)]
-    if figure:
+    written = [*(files or ()), *leaks.publish_recordings(run / RECORDINGS)]
+    if told is not None:
         written.append(registry.configs_folder() / "reported" / file)
         predictions.write(written[-1], told)
     replace_file(config, text.encode())
-    for each in gone:
-        (registry.weights_folder() / shipped[each].file).unlink(missing_ok=True)
     return [*written, config]
 
 

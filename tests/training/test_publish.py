@@ -15,7 +15,7 @@ from serzoo import config as configs
 from serzoo import pipeline, registry, zoo
 from serzoo.errors import ConfigError, RunError, WeightsError
 from serzoo.evaluation import predictions, summarize
-from serzoo.training import publish
+from serzoo.training import add_seeds, publish
 from serzoo.training.publish import _command, in_float16
 
 pytestmark = pytest.mark.xdist_group("runs")
@@ -95,6 +95,49 @@ def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
     settings = configs.load("toy")
     assert [entry.tag for entry in settings.reported] == ["emodb4", "emodb4-clean", "loud"]
     assert len(settings.weights) == 3 and settings.default_weights is None
+
+
+def test_seeds_of_another_run_are_added_to_a_figure(toy_run, shop, tmp_path):
+    publish(toy_run, "toy.emodb4")
+    with pytest.raises(RunError, match="toy.emodb4 has seed 0 already. Train with other seeds"):
+        add_seeds(toy_run, "toy.emodb4")
+    other = of_seed_1(toy_run, tmp_path / "other")
+    with pytest.raises(RunError, match="toy.loud has no published figure on emodb4-loso"):
+        add_seeds(other, "toy.loud")
+    weights = configs.load("toy").weights
+    written = add_seeds(other, "toy.emodb4")
+    names = ["recordings/emodb.csv.gz", "reported/toy.emodb4-loso.csv.gz", "toy.yaml"]
+    assert [str(path.relative_to(shop)) for path in written] == names
+    settings = configs.load("toy")
+    assert settings.weights == weights
+    (figure,) = settings.reported
+    assert figure.seeds == 2 and figure.n == 36
+    assert figure.command.endswith("--out RUN --seed 0 --seed 1")
+    told = predictions.read(shop / "reported" / figure.file)
+    assert told["seed"].tolist() == [0] * 36 + [1] * 36
+    assert predictions.to_csv(told[told["seed"] == 1]) == predictions.to_csv(predictions.read(other))
+    assert figure.ua.value == round(summarize(told)["ua"]["value"], 4)
+
+
+def test_seeds_of_what_is_not_the_same_are_not_added(toy_run, shop, tmp_path):
+    publish(toy_run, "toy.emodb4")
+    other = of_seed_1(toy_run, tmp_path / "fewer")
+    told = predictions.read(other)
+    predictions.write(other / "predictions.csv", told.iloc[1:])
+    with pytest.raises(RunError, match="judged other clips, truths or folds than toy.emodb4: 1 differ"):
+        add_seeds(other, "toy.emodb4")
+    other = of_seed_1(toy_run, tmp_path / "adapted", init="toy.emodb4")
+    with pytest.raises(RunError, match="was made by: serzoo train toy .* Received a run of: .*--init toy.emodb4"):
+        add_seeds(other, "toy.emodb4")
+
+
+def of_seed_1(run, folder, **about):
+    """The run as if it had been trained with seed 1."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("tensorboard"))
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"seeds": [1]} | about))
+    predictions.write(folder / "predictions.csv", predictions.read(run).assign(seed=1))
+    return folder
 
 
 def test_folds_that_the_new_run_does_not_have_are_removed(toy_run, shop, tmp_path):
