@@ -290,6 +290,11 @@ def test_publish_passes_everything_on_and_names_the_files(run, monkeypatch):
     assert run("publish", "r", "toy.a") == (0, "toy.yaml\nPublished: toy.a\n", "")
     assert run("publish", "r", "toy.a", "--figure-only", "--replace")[0] == 0
     assert got == [{"fold_weights": True, "replace": False}, {"fold_weights": False, "replace": True}]
+    monkeypatch.setattr(serzoo.training, "add_seeds", lambda *names: got.append(names) or [Path("toy.yaml")])
+    assert run("publish", "r", "toy.a", "--add-seeds") == (0, "toy.yaml\nPublished: toy.a\n", "")
+    assert got[2:] == [(Path("r"), "toy.a")]
+    status, _, told = run("publish", "r", "toy.a", "--add-seeds", "--replace")
+    assert status == 2 and "goes with neither --figure-only nor --replace" in " ".join(told.replace("│", " ").split())
 
 
 def test_train_passes_everything_on(run, monkeypatch, tmp_path):

@@ -10,6 +10,32 @@ from serzoo.cli import opening
 from serzoo.cli.roots import Corpora, Partial, roots_of, streams_of
 from serzoo.cli.terminal import print_table
 
+Streams = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stream",
+        metavar="NAME:CORPUS=ROOT",
+        help="Corpus that teaches one label alone, such as gender:emodb=ROOT.",
+    ),
+]
+Target = Annotated[
+    list[str] | None,
+    typer.Option("--target", metavar="CORPUS=ROOT", help="Corpus without its labels; as --stream target:CORPUS=ROOT."),
+]
+Transductive = Annotated[
+    bool,
+    typer.Option(
+        "--transductive", help="Let the unlabelled stream hold the tested speakers, too; every output says so."
+    ),
+]
+RecordedNoise = Annotated[
+    list[str] | None,
+    typer.Option("--noise", metavar="NAME=ROOT", help="Recorded noise to mix in, such as esc10=ROOT; repeatable."),
+]
+Rooms = Annotated[
+    Path | None, typer.Option("--rooms", metavar="FOLDER", help="Impulse responses of rooms to play clips in.")
+]
+
 
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model to train; see serzoo list.")],
@@ -29,29 +55,11 @@ def train(
     init: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Trained model to start from: NAME.TAG, run or .keras file.")
     ] = None,
-    stream: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME:CORPUS=ROOT", help="Corpus that teaches one label alone, such as gender:emodb=ROOT."
-        ),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CORPUS=ROOT", help="Corpus without its labels; as --stream target:CORPUS=ROOT."),
-    ] = None,
-    transductive: Annotated[
-        bool,
-        typer.Option(
-            "--transductive", help="Let the unlabelled stream hold the tested speakers, too; every output says so."
-        ),
-    ] = False,
-    noise: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=ROOT", help="Recorded noise to mix in, such as esc10=ROOT; repeat for several."),
-    ] = None,
-    rooms: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Impulse responses of rooms to play clips in.")
-    ] = None,
+    stream: Streams = None,
+    target: Target = None,
+    transductive: Transductive = False,
+    noise: RecordedNoise = None,
+    rooms: Rooms = None,
     partial: Partial = False,
     set_: Annotated[
         list[str] | None,
@@ -156,12 +164,11 @@ def search(
     seed: Annotated[
         list[int] | None, typer.Option(metavar="N", min=0, help="Seed; repeat for several; by default 0.")
     ] = None,
-    noise: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=ROOT", help="Recorded noise to mix in, such as esc10=ROOT.")
-    ] = None,
-    rooms: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Impulse responses of rooms to play clips in.")
-    ] = None,
+    stream: Streams = None,
+    target: Target = None,
+    transductive: Transductive = False,
+    noise: RecordedNoise = None,
+    rooms: Rooms = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, the same for all recipes.")
     ] = None,
@@ -187,6 +194,8 @@ def search(
         keep=keep,
         folds=fold or None,
         seeds=tuple(seed or [0]),
+        streams=streams_of(stream or [], target or []),
+        transductive=transductive,
         noise=roots_of(noise or [], "--noise"),
         rooms=rooms,
         overrides=overrides,

@@ -2,8 +2,9 @@
 
 The recipes are those of a space (:mod:`serzoo.training.space`) and that of the model's YAML file, by which the others
 are measured. All are trained on the same folds and seeds. Of a fold's test speakers nothing is read but who they are:
-not a recording of theirs is opened for it. The folder of a search holds ``config.yaml`` and ``run.json`` as that of a
-run, ``trials.csv`` (:mod:`serzoo.training.trials`), and in ``trials`` the log of each training.
+not a recording of theirs is opened for it, unless a transductive target holds them, of which no label is read. The
+folder of a search holds ``config.yaml`` and ``run.json`` as that of a run, ``trials.csv``
+(:mod:`serzoo.training.trials`), and in ``trials`` the log of each training.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import itertools
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -22,7 +23,8 @@ import pandas as pd
 from serzoo import config as configs
 from serzoo import corpora
 from serzoo.corpora import Fold
-from serzoo.errors import DivergedError, RunError, join
+from serzoo.errors import DivergedError, RunError
+from serzoo.evaluation.adaptation import TRANSDUCTIVE
 from serzoo.files import replace_file, to_json
 from serzoo.training import space as spaces
 from serzoo.training import trials
@@ -33,7 +35,8 @@ from serzoo.training.folder import open_run, resumable, sweep
 from serzoo.training.guard import guard
 from serzoo.training.material import Material, gather
 from serzoo.training.recipe import settings_of
-from serzoo.training.streams import MAIN
+from serzoo.training.streams import trained_on, with_streams
+from serzoo.training.target import adaptation_of
 
 TRIAL, TRIALS = "trial.json", "trials.csv"
 
@@ -50,6 +53,8 @@ def search(
     keep: float = 1.0,
     folds: Sequence[int] | None = None,
     seeds: Sequence[int] = (0,),
+    streams: Mapping[str, Mapping[str, str | Path]] | None = None,
+    transductive: bool = False,
     noise: Mapping[str, str | Path] | None = None,
     rooms: str | Path | None = None,
     overrides: Mapping | None = None,
@@ -72,6 +77,8 @@ def search(
         folds: numbers of the folds to train on now; all by default. Several processes, each with ``resume``, can share
             a search that keeps all recipes.
         seeds: seeds to train with.
+        streams: as of :func:`serzoo.training.run.train`.
+        transductive: as of :func:`serzoo.training.run.train`.
         noise: as of :func:`serzoo.training.run.train`; for the recipes that mix in noise.
         rooms: as of :func:`serzoo.training.run.train`; for the recipes that play clips in rooms.
         overrides: config values by dotted key, the same for all recipes.
@@ -98,16 +105,14 @@ def search(
     recipes = spaces.recipes(space, base, num_trials, singly=optuna)  # what is wrong is said before the first training
     if not 0 < keep <= 1 or (optuna and keep < 1):
         raise RunError(f"keep must be above 0 and 1 at most, and 1 with optuna. Received: {keep}.")
-    if others := [stream for stream in base.streams if stream != MAIN]:
-        raise RunError(
-            f"A search takes the corpora of its protocol alone. {base.name} also trains on the stream {join(others)}: "
-            "compare its recipes by runs of serzoo train."
-        )
     rules = corpora.protocol(protocol)
-    material = gather(base, rules, corpora_roots, noise=noise, rooms=rooms, partial=partial)
+    material = gather(base, rules, corpora_roots, streams=streams, noise=noise, rooms=rooms, partial=partial)
     all_folds = rules.folds(material.table)
-    now = list(itertools.product(distinct(seeds), chosen(all_folds, folds)))
-    check_labels(base, material.table, {})
+    folds_now = chosen(all_folds, folds)
+    now = list(itertools.product(distinct(seeds), folds_now))
+    source = trained_on(material.table, all_folds)
+    check_labels(base, source, material.others)
+    adaptation = adaptation_of(base, rules, all_folds, source, material.others, transductive)
     networks = {}
     for recipe in recipes:
         config = configs.override(base, recipe)
@@ -127,12 +132,16 @@ def search(
         "overrides": overrides,
         **material.fingerprints,
     }
-    how = "; ".join([f"serzoo search {out.name}", *(f"noise {each}" for each in noise or ()), *["rooms"] * bool(rooms)])
+    if adaptation:
+        about["adaptation"] = adaptation
+    beside = [f"{stream} {corpus}" for stream, each in (streams or {}).items() for corpus in each]
+    beside += [adaptation] * bool(adaptation) + [f"noise {each}" for each in noise or ()] + ["rooms"] * bool(rooms)
+    how = "; ".join([f"serzoo search {out.name}", *beside])
     shared = Shared(base, material, about, verbose)
     with resumable(out):
         open_run(out, base, about, material.skipped, resume)
         tried = _Tried(out, shared, how)
-        guard(out, [tried.heard([fold for _, fold in now])], material.roots, [fold for _, fold in now], False)
+        guard(out, [_heard(material, fold, adaptation) for fold in folds_now], material.roots, folds_now, False)
         if optuna:
             for number in range(num_trials + 1):
                 before = tried.recipes()
@@ -160,12 +169,6 @@ class _Tried:
     def __init__(self, out: Path, shared: Shared, how: str):
         self._out, self._shared, self._how = out, shared, how
 
-    def heard(self, folds: Iterable[Fold]) -> pd.DataFrame:
-        """Rows of those who train or validate in one of the folds."""
-        table = self._shared.material.table
-        speakers = {who for fold in folds for who in (*fold.train, *fold.validation)}
-        return table[[pair in speakers for pair in zip(table["corpus"], table["speaker"], strict=True)]]
-
     def attempt(self, number: int, recipe: Mapping[str, Any], seed: int, fold: Fold) -> None:
         """Train a recipe on a fold, unless that was done before, and write it down."""
         base, about = self._shared.config, self._shared.about
@@ -178,7 +181,8 @@ class _Tried:
             print(f"{base.name}: {text}: seed {seed}, {fold.name}", file=sys.stderr, flush=True)
         sweep(folder)
         config = configs.override(base, recipe)
-        material = _heard_by(config, self._shared.material)._replace(table=self.heard([fold]))
+        material = _heard_by(config, self._shared.material)
+        material = material._replace(table=trained_on(material.table, [fold]))
         epochs = config.training.epochs
         shared = self._shared._replace(config=config, material=material, about={**about, "epochs": epochs})
         try:
@@ -211,6 +215,13 @@ class _Tried:
     def _found(self) -> list[dict[str, Any]]:
         found = [json.loads(path.read_text(encoding="utf-8")) for path in self._out.glob(f"trials/*/*/{TRIAL}")]
         return sorted(found, key=lambda each: (each["number"], int(each["row"]["seed"]), int(each["row"]["fold"])))
+
+
+def _heard(material: Material, fold: Fold, adaptation: str | None) -> pd.DataFrame:
+    """Rows that train or validate in a fold."""
+    train, validation, _ = fold.split(material.table)
+    streams = with_streams(train, material.others, fold, transductive=adaptation == TRANSDUCTIVE)
+    return pd.concat([streams, validation], ignore_index=True)
 
 
 def _heard_by(config, material: Material) -> Material:

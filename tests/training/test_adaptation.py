@@ -1,6 +1,7 @@
 """Adapting to an unlabelled target, from the command to the report: what is heard, and what is said about it."""
 
 import json
+import shutil
 import sys
 
 import h5py
@@ -10,8 +11,9 @@ import pytest
 import toy_model
 
 import serzoo
-from serzoo.errors import ConfigError, SpeakerLeakError
+from serzoo.errors import ConfigError, RunError, SpeakerLeakError
 from serzoo.evaluation.report import page
+from serzoo.training import trials
 from serzoo.training.fit import LOG
 
 CLASSES = ["anger", "happiness", "neutral", "sadness"]
@@ -95,6 +97,39 @@ def test_transductive_is_said_everywhere(transductive, target, emodb):
     assert serzoo.load(run / "seed0-fold0").card["adaptation"] == card["adaptation"]
     with pytest.raises(SpeakerLeakError, match="trained on 3 of the speakers to judge it by: table:mine t03"):
         serzoo.evaluate(run, {"emodb": emodb, TARGET: target / "right.csv"}, partial=True)
+
+
+def searched(toy_yaml, emodb, table, out, protocol=PROTOCOL, **options):
+    roots = {"emodb": emodb, TARGET: table}
+    options |= {"streams": {"target": {TARGET: table}}, "overrides": TINY, "partial": True, "verbose": 0}
+    space = [{"objectives.adversary.loss_weight": 0.5}]
+    serzoo.search(str(toy_yaml), roots, protocol=protocol, space=space, out=out, **options)
+    return trials.read(out / "trials.csv")
+
+
+def test_a_search_with_a_target_reads_no_label_of_it(toy_yaml, emodb, target, tmp_path):
+    right, wrong = (
+        searched(toy_yaml, emodb, target / f"{kind}.csv", tmp_path / kind / "found", transductive=True)
+        for kind in ("right", "wrong")
+    )
+    assert right == wrong and len(right) == 2
+    assert {row["how"] for row in right} == {f"serzoo search found; target {TARGET}; transductive"}
+    assert json.loads((tmp_path / "right" / "found" / "run.json").read_text())["adaptation"] == "transductive"
+
+
+def test_an_inductive_search_opens_no_recording_of_a_tested_speaker(toy_yaml, emodb, target, tmp_path):
+    shutil.copytree(target, tmp_path / "mute")
+    for path in (tmp_path / "mute" / "sound" / "wav").glob("03*.wav"):  # who is tested in fold 0
+        path.write_bytes(b"no sound")
+    options = {"protocol": f"3fold-{PROTOCOL}", "folds": (0,)}
+    sound, mute = (
+        searched(toy_yaml, emodb, folder / "right.csv", tmp_path / name / "found", **options)
+        for name, folder in (("a", target), ("b", tmp_path / "mute"))
+    )
+    assert sound == mute and sound[0]["how"].endswith("; inductive")
+    with pytest.raises(RunError, match="tests every speaker of the target at once"):
+        searched(toy_yaml, emodb, target / "right.csv", tmp_path / "found")
+    assert not (tmp_path / "found").exists()
 
 
 def test_a_speaker_head_is_refused_before_there_is_a_run(toy_yaml, emodb, tmp_path):
