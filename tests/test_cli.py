@@ -297,6 +297,39 @@ def test_publish_passes_everything_on_and_names_the_files(run, monkeypatch):
     assert status == 2 and "goes with neither --figure-only nor --replace" in " ".join(told.replace("│", " ").split())
 
 
+def test_pretrain_passes_everything_on(run, monkeypatch, tmp_path):
+    got = {}
+    monkeypatch.setitem(serzoo.__dict__, "pretrain", lambda *a, **k: got.update(k, a=a) or k["out"])
+    assert run("pretrain", "bert_mtl", "--out", "r", "--audio", tmp_path) == (0, "Run: r\n", "")
+    none = {"protocol": None, "seed": 0, "overrides": {}, "resume": False}
+    assert got == {"a": ("bert_mtl", {}), "out": Path("r"), "audio_folder": tmp_path, **none}
+    options = ["--corpus", f"emodb={tmp_path}", "--protocol", "emodb4-loso", "--seed", "3", "--resume"]
+    assert run("pretrain", "bert_mtl", "--out", "r", *options, "--set", "pretraining.epochs=5")[0] == 0
+    given = {"protocol": "emodb4-loso", "seed": 3, "overrides": {"pretraining.epochs": 5}, "resume": True}
+    assert got == {"a": ("bert_mtl", {"emodb": str(tmp_path)}), "out": Path("r"), "audio_folder": None, **given}
+    assert run("pretrain", "bert_mtl", "--out", "r", "--set", "pretraining.epoch=5")[0] == 1  # before Keras is there
+
+
+def test_noise_curve_passes_everything_on(run, monkeypatch, tmp_path):
+    from serzoo.evaluation import noise_curve as module  # the package gives the module of this name
+
+    got = []
+    monkeypatch.setattr(module, "noise_curve", lambda *a, **k: got.append((a, k)))
+    monkeypatch.setattr("serzoo.evaluation.noise_report.markdown_of", lambda found: "# Noise\n")
+    for name in "REMB":
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    needed = ["a", "b", "--corpus", "ravdess=R", "--noise", "esc10=E", "--out", "d"]
+    assert run("noise-curve", *needed) == (0, "# Noise\nReport: d\n", "")
+    more = ["--other-noise", "musan=M", "--babble", "emodb=B", "--denoise", "wavelet_shrinkage", "--against", "b"]
+    assert run("noise-curve", *needed, *more, "--snr", "5", "--snr", "-5", "--resume")[0] == 0
+    where = (["a", "b"], {"ravdess": "R"}, {"esc10": "E"}, Path("d"))
+    none = {"other_noise": {}, "babble": {}, "denoise": [], "against": None, "resume": False}
+    assert got[0] == (where, none | {"snrs_db": module.SNRS_DB})
+    others = {"other_noise": {"musan": "M"}, "babble": {"emodb": "B"}, "denoise": ["wavelet_shrinkage"]}
+    assert got[1] == (where, others | {"against": ["b"], "resume": True, "snrs_db": [5.0, -5.0]})
+
+
 def test_train_passes_everything_on(run, monkeypatch, tmp_path):
     got = {}
     monkeypatch.setitem(serzoo.__dict__, "train", lambda *a, **k: got.update(k, a=a) or k["out"])

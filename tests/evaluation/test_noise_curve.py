@@ -1,6 +1,7 @@
 """The noise curve with stand-ins for the models: what they hear, what is counted, and what is refused."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -152,6 +153,25 @@ def test_differences_from_several_models(measure, tmp_path):
             assert line[f"minus_{other}_ci_low"] == pytest.approx(told["ci_low"], nan_ok=True)
     text = (tmp_path / "out" / "noise_curve.md").read_text()
     assert text.count("minus a:") == text.count("minus c:") == 1
+
+
+def test_behind_a_denoiser_and_under_babble(measure, clips, monkeypatch, tmp_path):
+    speech, (denoised, asked) = tmp_path / "wav", (StandIn(0.05), [])
+    speech.mkdir()
+    for number in ("03", "08", "09", "10", "11", "12"):  # one clip of six speakers
+        shutil.copy(clips["anger"], speech / f"{number}a01Wa.wav")
+    monkeypatch.setattr("serzoo.zoo.load", lambda source, denoise: asked.append((source, denoise)) or denoised)
+    models = {"a": StandIn(0.01), "b": StandIn(0.02)}
+    found = measure(models, out=tmp_path / "out", babble={"emodb": tmp_path}, denoise=["wavelet_shrinkage"])
+    assert asked == [("a", "wavelet_shrinkage")]  # the first model alone
+    assert list(dict.fromkeys(row["model"] for row in found["rows"])) == ["a", "b", "a + wavelet_shrinkage"]
+    assert found["pools"][OTHER] == {"types": ["babble"], "files": {}}
+    assert (tmp_path / "out" / "a___wavelet_shrinkage.csv.gz").is_file()
+    # what it judges is the same sound, and another answer
+    for one, other in zip(models["a"].heard, denoised.heard, strict=True):
+        np.testing.assert_array_equal(one, other)
+    clean = [row["ua"] for row in found["rows"] if row["noise"] == "clean"]
+    assert clean[0] == clean[1] == 1.0 and clean[2] != clean[0]
 
 
 def test_resume_judges_what_is_missing_or_changed(measure, roots, tmp_path):

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -136,6 +137,21 @@ def test_page_without_sound_and_text_that_is_no_html(root, written, tmp_path):
     assert "<audio" not in html and "licence of the corpus" not in html
     assert "<script" not in html and "&lt;script&gt;alert(1)" in html and "a&lt;b&gt;.csv" in html
     assert "hold one condition only" in html
+
+
+def test_published_figures_stand_beside_ones_own(root, written, tmp_path, monkeypatch):
+    known = {"figure": "ua", "ci_low": None, "ci_high": None, "std": None, "source": None, "remark": None}
+    found = [
+        known | {"system": "Theirs & co", "value": 0.828, "std": 0.05, "source": "Chen (2018)", "remark": "3 channels"},
+        known | {"system": "ours.emodb4", "value": 0.7654, "ci_low": 0.7, "ci_high": 0.8},
+    ]
+    monkeypatch.setattr(sys.modules["serzoo.evaluation.evaluate"], "published", lambda protocol: found)
+    report = evaluate(written / "predictions.csv", {"emodb": root}, tmp_path / "out", partial=True, resamples=50)
+    assert report["published"] == found
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for words in ("Theirs &amp; co", "82.8", "Chen (2018)", "3 channels", "ours.emodb4", "76.5"):
+        assert words in html, words
+    assert "No published figure is known" not in html
 
 
 def test_everything_right_and_one_speaker(root, tmp_path):

@@ -20,6 +20,7 @@ from serzoo import corpora, pipeline, zoo
 from serzoo.errors import ConfigError, CorpusError, RunError, SpeakerLeakError
 from serzoo.evaluation import predictions, summarize
 from serzoo.training import provenance
+from serzoo.training.fold import _epochs_kept
 from serzoo.training.recipe import differences
 
 pytestmark = pytest.mark.xdist_group("runs")
@@ -218,6 +219,12 @@ def test_what_cannot_start_leaves_no_folder(train, tmp_path, options, error, mes
     with pytest.raises(error, match=message):
         train(**options)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_epochs_of_a_fold_are_those_of_the_weights_that_it_keeps():
+    log = [{"epoch": epoch, "val_ua": ua} for epoch, ua in ((1, 0.5), (2, 0.75), (3, 0.75), (4, 0.25))]
+    assert (_epochs_kept(log, "best"), _epochs_kept(log, "last")) == (2, 4)
+    assert _epochs_kept([{"epoch": 1}, {"epoch": 2}], "best") == 2  # of all speakers none is left to choose by
 
 
 # --- all speakers, other weights ------------------------------------------------------------------------------------
