@@ -1,8 +1,13 @@
 """The README's tables, from the committed configs and predictions; ``python -m tests.readme`` writes them."""
 
+import math
 import re
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
 
 from serzoo import config, registry
 from serzoo.evaluation import compare, compare_table, summarize
@@ -66,20 +71,35 @@ def adaptation() -> str:
         "| from, to | model | source alone | adapted | minus source alone | |",
         "| --- | --- | ---: | ---: | ---: | --- |",
     ]
-    return "\n".join([*lines, *(f"{line} {each.notes[0].partition(':')[0]} |" for line, each in _beside("source"))])
+    for each in _beside("source"):
+        lines.append(f"{_cells(each.way, each.model, *each.figures)} {each.reported.notes[0].partition(':')[0]} |")
+    return "\n".join(lines)
 
 
 def general() -> str:
-    """What noise and rooms in training changed on a corpus that was not trained on."""
+    """What noise and rooms in training changed on a corpus that was not trained on, each way and both."""
     lines = [
         "| from, to | model | plain | with noise and rooms | minus plain |",
         "| --- | --- | ---: | ---: | ---: |",
     ]
-    return "\n".join([*lines, *(line for line, _ in _beside("plain"))])
+    found = _beside("plain")
+    lines += [_cells(each.way, each.model, *each.figures) for each in found]
+    for model, ways in groupby(found, key=attrgetter("model")):
+        lines.append(_cells("mean", model, *map(_mean, zip(*(each.figures for each in ways), strict=True))))
+    return "\n".join(lines)
 
 
-def _beside(alone: str) -> list[tuple[str, object]]:
-    """Rows of what was trained on one corpus for another, beside the tag ``alone`` of its model, and its figure."""
+class _Beside(NamedTuple):
+    """A figure across corpora beside that of its control: UA of the control, its own, and their paired difference."""
+
+    way: str
+    model: str
+    figures: tuple[Mapping[str, float], Mapping[str, float], Mapping[str, float]]
+    reported: object
+
+
+def _beside(alone: str) -> list[_Beside]:
+    """What was trained on one corpus for another, beside the tag ``alone`` of its model."""
     rows = []
     for name in registry.names():
         reported = [each for each in config.load(name).reported if CROSS.match(each.protocol)]
@@ -90,10 +110,22 @@ def _beside(alone: str) -> list[tuple[str, object]]:
             control = _predictions(figures.pop(alone))
             for each in figures.values():
                 told = _predictions(each)
-                cells = [percent(summarize(table)["ua"]) for table in (control, told)]
-                cells.append(percent(compare(told, control)["ua"], "+"))
-                rows.append((f"| {way.partition('@')[0]} | `{name}` | {' | '.join(cells)} |", each))
+                uas = (summarize(control)["ua"], summarize(told)["ua"], compare(told, control)["ua"])
+                rows.append(_Beside(way.partition("@")[0], name, uas, each))
     return rows
+
+
+def _cells(way: str, model: str, control: Mapping, told: Mapping, difference: Mapping) -> str:
+    return f"| {way} | `{model}` | {percent(control)} | {percent(told)} | {percent(difference, '+')} |"
+
+
+def _mean(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of figures on different speakers: the halves of their intervals add up as squares do."""
+    value = fmean(each["value"] for each in figures)
+    low, high = (
+        math.hypot(*(each[end] - each["value"] for each in figures)) / len(figures) for end in ("ci_low", "ci_high")
+    )
+    return {"value": value, "ci_low": value - low, "ci_high": value + high}
 
 
 def _way(reported) -> str:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from readme import CROSS, README, tables, updated
+from readme import CROSS, README, _mean, tables, updated
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -28,6 +28,11 @@ def test_the_table_names_every_published_figure():
         row = next(line for line in table.splitlines() if line.startswith(f"| `{name}.{each.tag}`"))
         assert f"| {each.ua.value:.3f} [{each.ua.ci_low:.3f}, {each.ua.ci_high:.3f}] |" in row
         assert f"| {each.parameters:,} |" in row
+
+
+def test_the_mean_of_two_independent_figures():
+    found = _mean([{"value": 0.1, "ci_low": 0.04, "ci_high": 0.15}, {"value": -0.02, "ci_low": -0.1, "ci_high": 0.1}])
+    assert found == pytest.approx({"value": 0.04, "ci_low": 0.04 - 0.05, "ci_high": 0.04 + 0.065})
 
 
 def test_files_and_commands_of_the_readme_exist():
