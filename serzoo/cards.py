@@ -73,8 +73,8 @@ def _section(title: str, lines: list[str]) -> str:
 
 
 def _input_and_answer(config: "Config", tag: str) -> list[str]:
-    classes = {entry.classes for entry in config.weights if not tag or entry.tag == tag}
-    told = "; or ".join(", ".join(names) for names in sorted(classes)) or "those of the protocol it is trained by"
+    classes = dict.fromkeys(entry.classes for entry in config.weights if not tag or entry.tag == tag)
+    told = "; or ".join(", ".join(names) for names in classes) or "those of the protocol it is trained by"
     heads = {
         "emotion": told,
         "gender": "female, male",
@@ -172,9 +172,8 @@ def _interval(figure: Any) -> str:
 
 
 def _figure(entry: dict[str, Any], reported: list[dict[str, Any]]) -> str:
-    # A figure belongs to the recipe, so the weights of a fold have none of their own.
-    texts = []
+    """The first figure of a recipe, that of its own folds; the weights of a fold have none. The card holds them all."""
     for each in reported:
         if each["tag"] == entry["tag"] and isinstance(ua := each.get("ua"), dict):
-            texts.append("{value:.3f} [{ci_low:.3f}, {ci_high:.3f}] ".format(**ua) + str(each.get("protocol", "")))
-    return "; ".join(texts) or "-"
+            return "{value:.3f} [{ci_low:.3f}, {ci_high:.3f}] ".format(**ua) + str(each.get("protocol", ""))
+    return "-"

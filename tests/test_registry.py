@@ -64,6 +64,14 @@ def test_list_models(shelf):
     assert registry.list_models(licence="MIT") == []
 
 
+def test_the_list_shows_the_first_figure_and_the_card_all_of_them():
+    figures = [each for each in registry.raw_entries("cnn_ablstm_mtl")["reported"] if each["tag"] == "multi"]
+    (row,) = [row for row in cards.listing() if row[:2] == ["cnn_ablstm_mtl", "multi"]]
+    assert len(figures) == 3 and row[3].endswith("] multi7-5fold")
+    card = cards.model_card("cnn_ablstm_mtl.multi")
+    assert all(f"  {each['protocol']} (multi)" in card for each in figures)
+
+
 def test_listing_folds_share_a_line_and_figures_belong_to_the_recipe(shelf):
     figure = "0.712 [0.680, 0.740] ravdess8-5fold"
     assert cards.listing() == [

@@ -26,7 +26,7 @@ def loaded(name, entry):
 
 
 def test_the_default_model_ships_with_its_folds():
-    assert config.load("cnn_ablstm_mtl").default_weights.tag == "ravdess8"
+    assert config.load("cnn_ablstm_mtl").default_weights.tag == "multi"
     assert {entry.tag for name, entry in FOLDS if name == "cnn_ablstm_mtl"} >= {f"ravdess8-fold{k}" for k in range(5)}
 
 

@@ -150,7 +150,7 @@ def test_the_default_model_is_refused_on_ravdess_by_its_recordings_too(shared_da
     import serzoo
 
     files = sorted((shared_data / "RAVDESS" / "Actor_24").glob("*-01-01-01-24.*"))[:2]
-    lines = ["file,emotion,speaker", *(f"{path},calm,stranger" for path in files)]
+    lines = ["file,emotion,speaker", *(f"{path},neutral,stranger" for path in files)]
     (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(SpeakerLeakError, match="2 of the recordings to judge it by"):
         evaluate(serzoo.load("cnn_ablstm_mtl"), {"table": tmp_path / "list.csv"})
