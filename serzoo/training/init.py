@@ -1,5 +1,6 @@
 """The trained models that a run starts from."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +8,15 @@ from serzoo import zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
 from serzoo.evaluation.leaks import shared_speakers
+from serzoo.layers import LogMel
+from serzoo.training.recipe import differences
 
 
-def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
-    """Load what each fold of each seed starts from.
+def sources_of(config, init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
+    """Load what each fold of each seed starts from; of weights from another front end there is a warning.
 
     Args:
+        config: that of the run to come.
         init: trained or pre-trained model, as :func:`serzoo.load` takes it; or a run with the same folds: then each
             fold starts from its own, of its own seed if there is one.
         folds: folds of the run to come.
@@ -33,10 +37,22 @@ def sources_of(init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: 
             place = _place(init, fold, seed)
             if place not in loaded:
                 loaded[place] = zoo.load(place)
+                _warn_of_another_front_end(config, init, loaded[place])
             source = sources[seed, fold.name] = loaded[place]
             if (shared := shared_speakers(source.training_speakers, fold.test)) and not allowed:
                 raise SpeakerLeakError(f"{place} was trained on test speakers of {fold.name}: {join(shared)}.")
     return sources
+
+
+def _warn_of_another_front_end(config, init: str, source: zoo.Classifier) -> None:
+    here = config.frontend.model_dump()
+    for layer in source.layers:
+        if isinstance(layer, LogMel):
+            there = {key: value for key, value in layer.get_config().items() if key in here}
+            found = differences({"frontend": there}, {"frontend": {key: here[key] for key in there}})
+            if found:
+                told = f"{init} was trained on another front end: {'; '.join(found)}. With --set they are the same."
+                warnings.warn(told, stacklevel=2)
 
 
 def _place(init: str, fold: Fold, seed: int) -> str:

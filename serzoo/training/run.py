@@ -110,7 +110,7 @@ def train(
     table, others = material.table, material.others
     all_folds = [rules.everyone(table)] if protocol == ALL else rules.folds(table)
     now = chosen(all_folds, folds)
-    sources = sources_of(init, all_folds, seeds, allow_speaker_leak) if init else {}
+    sources = sources_of(config, init, all_folds, seeds, allow_speaker_leak) if init else {}
     check_noise(config, material.sounds)
     check_rooms(config, material.rooms)
     source = trained_on(table, all_folds)

@@ -91,7 +91,9 @@ def test_a_training_starts_each_fold_from_its_own(heard, emodb, tmp_path, no_fit
     assert len(pd.read_csv(run / "predictions.csv")) == 36
     rules = corpora.protocol("emodb4-loso")
     folds = rules.folds(rules.apply(corpora.read("emodb", emodb, partial=True))[0])
-    sources = sources_of(str(heard), folds, (0, 5))  # of a seed that was not pre-trained it takes the one that was
+    sources = sources_of(
+        configs.load("bert_mtl", TINY), str(heard), folds, (0, 5)
+    )  # of a seed that was not pre-trained it takes the one that was
     assert [(seed, name, each.card["fold"]) for (seed, name), each in sources.items()] == [
         (seed, fold.name, fold.index) for seed in (0, 5) for fold in folds
     ]
@@ -102,7 +104,7 @@ def test_a_fold_that_was_not_finished_starts_none(tmp_path, emodb):
     folds = rules.folds(rules.apply(corpora.read("emodb", emodb, partial=True))[0])
     (tmp_path / f"seed0-{folds[1].name}").mkdir()
     with pytest.raises(RunError, match=f"has not finished {folds[1].name}: let it go on with --resume"):
-        sources_of(str(tmp_path), folds[1:], (0,))
+        sources_of(configs.load("bert_mtl", TINY), str(tmp_path), folds[1:], (0,))
 
 
 def test_who_heard_everyone_cannot_start_a_fold(emodb, tmp_path, no_fit):

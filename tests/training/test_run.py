@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import keras
@@ -283,6 +284,15 @@ def test_weights_that_heard_a_test_speaker_are_no_start(toy_run, train, tmp_path
     with pytest.raises(SpeakerLeakError, match="seed0-fold0 was trained on test speakers of fold1: emodb 08"):
         train(init=str(toy_run / "seed0-fold0"))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_start_from_another_front_end_is_told(toy_run, train, tmp_path):
+    told = "frontend.hop_ms is 10.0 there and 20.0 here. With --set they are the same"
+    with pytest.warns(UserWarning, match=told):
+        train(init=str(toy_run), folds=(0,), overrides={"frontend.hop_ms": 20.0})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*another front end")
+        train(init=str(toy_run), folds=(0,), out=tmp_path / "same")
 
 
 def test_a_start_from_other_weights(toy_run, train, tmp_path, monkeypatch):
