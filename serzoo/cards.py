@@ -54,7 +54,9 @@ def model_card(name: str) -> str:
     config = config_.load(registry.check_name(name))
     if tag and tag not in (tags := [entry.tag for entry in config.weights]):
         raise unknown_name(f"weights of {name}", tag, tags)
-    recipe = {key: value for key, value in config_.to_dict(config).items() if key in _RECIPE and value}
+    overrides = next((entry.overrides for entry in config.weights if entry.tag == tag), {})
+    as_trained = config_.to_dict(config_.override(config, overrides))
+    recipe = {key: value for key, value in as_trained.items() if key in _RECIPE and value}
     parts = [
         f"{config.name}\n{config.summary}",
         _section("Paper", [config.reference.title, *_doi(config)]),
@@ -132,6 +134,11 @@ def _weights(config: "Config", tag: str) -> list[str]:
             f"  classes   {', '.join(entry.classes)}",
             f"  trained   on {trained}; {entry.protocol}, seed {entry.seed}, {entry.epochs} epochs",
         ]
+        if entry.noise_heard or entry.rooms:
+            noise = [f"{corpus} ({', '.join(heard.types)})" for corpus, heard in entry.noise_heard.items()]
+            lines.append(
+                f"  in        {'; '.join([*noise, *(['rooms: ' + ', '.join(entry.rooms)] * bool(entry.rooms))])}"
+            )
         if entry.fold is not None:
             lines.append(
                 f"  fold      {entry.fold}: its test speakers were not heard" + " with labels" * bool(entry.adaptation)
@@ -172,8 +179,8 @@ def _interval(figure: Any) -> str:
 
 
 def _figure(entry: dict[str, Any], reported: list[dict[str, Any]]) -> str:
-    """The first figure of a recipe, that of its own folds; the weights of a fold have none. The card holds them all."""
-    for each in reported:
+    """The figure of a recipe on its own folds; the weights of a fold have none. The card has those across corpora."""
+    for each in sorted(reported, key=lambda each: "cross-" in str(each.get("protocol", ""))):
         if each["tag"] == entry["tag"] and isinstance(ua := each.get("ua"), dict):
             return "{value:.3f} [{ci_low:.3f}, {ci_high:.3f}] ".format(**ua) + str(each.get("protocol", ""))
     return "-"

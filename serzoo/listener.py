@@ -75,7 +75,7 @@ class Listener:
 
         Example:
             >>> import serzoo
-            >>> model = serzoo.load("cnn_ablstm_mtl", weights=None)
+            >>> model = serzoo.load("cnn_ablstm", weights=None)
             >>> len(model.classify("tests/data/emodb/wav/03a01Wa.wav"))
             8
         """

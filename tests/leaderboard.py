@@ -86,7 +86,8 @@ def _model(name: str, entry, weights, measured) -> dict[str, str]:
         pass
     row |= {"fold_ua_std": _number(entry.fold_ua.std), "clips": entry.n, "speakers": entry.speakers}
     row |= {"folds": entry.folds, "seeds": entry.seeds, "chance": _number(entry.chance)}
-    speed_of = measured.get(f"{name}.{entry.tag}") or measured.get(name, {})
+    # that of the YAML's network is not that of one with other frames
+    speed_of = measured.get(f"{name}.{entry.tag}") or ({} if "frontend." in entry.command else measured.get(name, {}))
     row |= {"parameters": entry.parameters, "ms_per_clip": speed_of.get("ms_per_clip", "")}
     files = [each.file for each in weights if each.tag in (entry.tag, f"{entry.tag}-fold0")]
     sizes = [(registry.weights_folder() / file).stat().st_size for file in files]

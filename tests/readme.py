@@ -85,6 +85,8 @@ def general() -> str:
     found = _beside("plain")
     lines += [_cells(each.way, each.model, *each.figures) for each in found]
     for model, ways in groupby(found, key=attrgetter("model")):
+        ways = list(ways)
+        assert len({each.reported.tag for each in ways}) == 1 and len(ways) == 2, "one recipe, there and back"
         lines.append(_cells("mean", model, *map(_mean, zip(*(each.figures for each in ways), strict=True))))
     return "\n".join(lines)
 

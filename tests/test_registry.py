@@ -70,6 +70,9 @@ def test_the_list_shows_the_first_figure_and_the_card_all_of_them():
     assert len(figures) == 3 and row[3].endswith("] multi7-5fold")
     card = cards.model_card("cnn_ablstm_mtl.multi")
     assert all(f"  {each['protocol']} (multi)" in card for each in figures)
+    # the recipe is that of these weights, and what they heard beside speech is told
+    assert "hop_ms: 16.0" in card and "hop_ms: 10.0" in cards.model_card("cnn_ablstm_mtl.ravdess8")
+    assert "in        esc10 (chainsaw, " in card and "rooms: large_church, " in card
 
 
 def test_listing_folds_share_a_line_and_figures_belong_to_the_recipe(shelf):

@@ -25,7 +25,7 @@ def loaded(name, entry):
     return model
 
 
-def test_the_default_model_ships_with_its_folds():
+def test_the_general_weights_are_the_default_and_those_of_ravdess_have_their_folds():
     assert config.load("cnn_ablstm_mtl").default_weights.tag == "multi"
     assert {entry.tag for name, entry in FOLDS if name == "cnn_ablstm_mtl"} >= {f"ravdess8-fold{k}" for k in range(5)}
 

@@ -73,7 +73,7 @@ def evaluate(
 
     Example:
         >>> evaluate("cnn_ablstm_mtl.ravdess8-folds", {"ravdess": "RAVDESS"}, "reports/a")["ua"]  # doctest: +SKIP
-        {'value': 0.604, 'ci_low': 0.559, 'ci_high': 0.650}
+        {'value': 0.665, 'ci_low': 0.623, 'ci_high': 0.708}
     """
     found = judged(model)
     protocol = _protocol_of(found, protocol, fold)

@@ -9,7 +9,6 @@ from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
 from serzoo.evaluation.leaks import shared_speakers
 from serzoo.layers import LogMel
-from serzoo.training.recipe import differences
 
 
 def sources_of(config, init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -49,9 +48,11 @@ def _warn_of_another_front_end(config, init: str, source: zoo.Classifier) -> Non
     for layer in source.layers:
         if isinstance(layer, LogMel):
             there = {key: value for key, value in layer.get_config().items() if key in here}
-            found = differences({"frontend": there}, {"frontend": {key: here[key] for key in there}})
+            found = [f"frontend.{key}={value}" for key, value in there.items() if value != here[key]]
             if found:
-                told = f"{init} was trained on another front end: {'; '.join(found)}. With --set they are the same."
+                told = (
+                    f"{init} was trained on another front end. To train on the same one: --set {' --set '.join(found)}."
+                )
                 warnings.warn(told, stacklevel=2)
 
 

@@ -79,6 +79,9 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
 def add_seeds(run: str | Path, name: str) -> list[Path]:
     """Judge a published figure anew, by its own seeds and those of a further run; weights stay as they are.
 
+    The run must have been made by the same command but for its seeds, have as many parameters and have judged the same
+    clips. What a command does not tell, such as which noise lay in a folder, is not compared.
+
     Args:
         run: folder of a finished run that differs from the published one in its seeds alone.
         name: ``"NAME.TAG"`` of the figure.
@@ -99,11 +102,16 @@ def add_seeds(run: str | Path, name: str) -> list[Path]:
     if entry is None:
         raise RunError(f"{name} has no published figure on {about['protocol']} to which seeds can be added.")
     before, more = predictions.read(registry.configs_folder() / "reported" / entry.file), predictions.read(run)
-    seeds = sorted(int(seed) for seed in before["seed"].unique())
+    seeds = before["seed"].unique().tolist()  # the weights are those of the first
     if twice := [str(seed) for seed in about["seeds"] if seed in seeds]:
-        raise RunError(f"{name} has seed {', '.join(twice)} already. Train with other seeds.")
-    if (command := _command(about | {"seeds": seeds})) != entry.command:
+        raise RunError(
+            f"{name} has seed {', '.join(twice)} already. Train with other seeds alone, or publish a run that has all "
+            "of them with --replace."
+        )
+    if (command := _command(about | {"seeds": []})) != re.sub(" --seed [0-9]+", "", entry.command):
         raise RunError(f"{name} was made by: {entry.command}. Received a run of: {command}.")
+    if (count := zoo.load(next(iter(cards))).count_params()) != entry.parameters:
+        raise RunError(f"{name} has {entry.parameters} parameters. Received a run of a network with {count}.")
     clips = [{*told[_CLIP].astype(str).itertuples(index=False, name=None)} for told in (before, more)]
     if clips[0] != clips[1]:
         raise RunError(f"{run} judged other clips, truths or folds than {name}: {len(clips[0] ^ clips[1])} differ.")

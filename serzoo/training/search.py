@@ -23,7 +23,7 @@ import pandas as pd
 from serzoo import config as configs
 from serzoo import corpora
 from serzoo.corpora import Fold
-from serzoo.errors import DivergedError, RunError
+from serzoo.errors import DivergedError, RunError, join
 from serzoo.evaluation.adaptation import TRANSDUCTIVE
 from serzoo.files import replace_file, to_json
 from serzoo.training import space as spaces
@@ -111,16 +111,21 @@ def search(
     folds_now = chosen(all_folds, folds)
     now = list(itertools.product(distinct(seeds), folds_now))
     source = trained_on(material.table, all_folds)
-    check_labels(base, source, material.others)
     adaptation = adaptation_of(base, rules, all_folds, source, material.others, transductive)
     networks = {}
     for recipe in recipes:
         config = configs.override(base, recipe)
         _heard_by(config, material)
+        if config.streams.keys() != base.streams.keys():
+            raise RunError(
+                f"All recipes of a search draw from the same streams, here {join(list(base.streams)) or 'none'}: give "
+                f"them to all by --set. Received a recipe with {join(list(config.streams)) or 'none'}."
+            )
         # what differs in the training alone is the same network
         networks[configs.dump(config.model_copy(update={"training": base.training}))] = config
     for config in networks.values():
         check_model(config, rules.classes)
+        check_labels(config, source, material.others)
     about = {
         "model": base.name,
         "protocol": protocol,

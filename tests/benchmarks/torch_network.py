@@ -29,7 +29,7 @@ class TorchNetwork(nn.Module):
 
     Example:
         >>> network = TorchNetwork(serzoo.load("cnn_ablstm_mtl")).eval()
-        >>> network(torch.randn(2, 48000))["emotion"].shape  # (2, 8)
+        >>> network(torch.randn(2, 48000))["emotion"].shape  # (2, 7)
     """
 
     def __init__(self, model):

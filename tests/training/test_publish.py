@@ -101,7 +101,7 @@ def test_seeds_of_another_run_are_added_to_a_figure(toy_run, shop, tmp_path):
     publish(toy_run, "toy.emodb4")
     with pytest.raises(RunError, match="toy.emodb4 has seed 0 already. Train with other seeds"):
         add_seeds(toy_run, "toy.emodb4")
-    other = of_seed_1(toy_run, tmp_path / "other")
+    other = of_seed(1, toy_run, tmp_path / "other")
     with pytest.raises(RunError, match="toy.loud has no published figure on emodb4-loso"):
         add_seeds(other, "toy.loud")
     weights = configs.load("toy").weights
@@ -119,24 +119,36 @@ def test_seeds_of_another_run_are_added_to_a_figure(toy_run, shop, tmp_path):
     assert figure.ua.value == round(summarize(told)["ua"]["value"], 4)
 
 
+def test_seeds_keep_the_order_that_they_came_in(toy_run, shop, tmp_path):
+    publish(of_seed(1, toy_run, tmp_path / "1"), "toy.emodb4", fold_weights=False)
+    add_seeds(toy_run, "toy.emodb4")
+    add_seeds(of_seed(2, toy_run, tmp_path / "2"), "toy.emodb4")
+    (figure,) = configs.load("toy").reported
+    assert figure.command.endswith("--seed 1 --seed 0 --seed 2") and figure.seeds == 3
+
+
 def test_seeds_of_what_is_not_the_same_are_not_added(toy_run, shop, tmp_path):
     publish(toy_run, "toy.emodb4")
-    other = of_seed_1(toy_run, tmp_path / "fewer")
+    other = of_seed(1, toy_run, tmp_path / "fewer")
     told = predictions.read(other)
     predictions.write(other / "predictions.csv", told.iloc[1:])
     with pytest.raises(RunError, match="judged other clips, truths or folds than toy.emodb4: 1 differ"):
         add_seeds(other, "toy.emodb4")
-    other = of_seed_1(toy_run, tmp_path / "adapted", init="toy.emodb4")
+    other = of_seed(1, toy_run, tmp_path / "adapted", init="toy.emodb4")
     with pytest.raises(RunError, match="was made by: serzoo train toy .* Received a run of: .*--init toy.emodb4"):
         add_seeds(other, "toy.emodb4")
+    text, count = (shop / "toy.yaml").read_text(), configs.load("toy").reported[0].parameters
+    (shop / "toy.yaml").write_text(text.replace(f"parameters: {count}", "parameters: 99"))
+    with pytest.raises(RunError, match=f"has 99 parameters. Received a run of a network with {count}"):
+        add_seeds(of_seed(1, toy_run, tmp_path / "larger"), "toy.emodb4")
 
 
-def of_seed_1(run, folder, **about):
-    """The run as if it had been trained with seed 1."""
+def of_seed(seed, run, folder, **about):
+    """The run as if it had been trained with another seed."""
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns("tensorboard"))
     record = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(record | {"seeds": [1]} | about))
-    predictions.write(folder / "predictions.csv", predictions.read(run).assign(seed=1))
+    (folder / "run.json").write_text(json.dumps(record | {"seeds": [seed]} | about))
+    predictions.write(folder / "predictions.csv", predictions.read(run).assign(seed=seed))
     return folder
 
 

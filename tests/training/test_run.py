@@ -287,7 +287,7 @@ def test_weights_that_heard_a_test_speaker_are_no_start(toy_run, train, tmp_path
 
 
 def test_a_start_from_another_front_end_is_told(toy_run, train, tmp_path):
-    told = "frontend.hop_ms is 10.0 there and 20.0 here. With --set they are the same"
+    told = "was trained on another front end. To train on the same one: --set frontend.hop_ms=10.0.$"
     with pytest.warns(UserWarning, match=told):
         train(init=str(toy_run), folds=(0,), overrides={"frontend.hop_ms": 20.0})
     with warnings.catch_warnings():

@@ -217,6 +217,11 @@ def test_recipes_of_a_space(toy_yaml, tmp_path):
         ({"protocol": "all"}, serzoo.errors.UnknownNameError, "Unknown protocol 'all'"),
         ({"rooms": "nowhere"}, serzoo.errors.MissingFileError, "nowhere"),
         ({"space": [{}, {"augmentation.room_probability": 0.5}]}, RunError, "give a folder of their impulse responses"),
+        (
+            {"space": [{}, {"streams": {"emotion": 0.5, "target": 0.5}}]},
+            RunError,
+            "here none: give them to all by --set",
+        ),
         ({"seeds": ()}, RunError, "seeds must be one or more integers >= 0"),
         ({"seeds": (0, -1)}, RunError, "Received: .0, -1."),
     ],
