@@ -53,7 +53,15 @@ def test_times_say_when_and_where_they_were_measured(rows):
     for row in measured.values():
         assert 1 < float(row["ms_per_clip"]) < 60_000 and float(row["clip_s"]) == 3.0
         assert datetime.date.fromisoformat(row["date"]).year >= 2025 and row["machine"] and "keras" in row["made_with"]
-    for row in rows:
-        if row["tag"]:
-            network = f"{row['model']}.{row['tag']}"  # where its weights are those of another than the YAML's
-            assert row["ms_per_clip"] == measured[network if network in measured else row["model"]]["ms_per_clip"]
+    commands = {
+        (name, each.protocol, each.tag): each.command
+        for name in registry.names()
+        for each in config.load(name).reported
+    }
+    for row in (row for row in rows if row["tag"]):
+        command = commands[row["model"], row["protocol"], row["tag"]]
+        # with other frames the network is another than the YAML's
+        network = f"{row['model']}.{row['tag']}"
+        network = network if network in measured or "frontend." in command else row["model"]
+        assert row["ms_per_clip"] == measured.get(network, {}).get("ms_per_clip", "")
+    assert sum(not row["ms_per_clip"] for row in rows if row["tag"]) <= 3
