@@ -38,7 +38,7 @@ def _table(model: str, protocol: str, how: str, rows: list[dict[str, str]]) -> s
     lines = [
         f"`{model}`, `{protocol}`; {how}; measured by: {rows[0]['recipe']}",
         "",
-        "| recipe | epochs | validation UA | gain | trainings | verdict |",
+        "| recipe | epochs | UA | gain | trainings | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for each in trials.ranking(rows):
