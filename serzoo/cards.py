@@ -134,11 +134,11 @@ def _weights(config: "Config", tag: str) -> list[str]:
             f"  classes   {', '.join(entry.classes)}",
             f"  trained   on {trained}; {entry.protocol}, seed {entry.seed}, {entry.epochs} epochs",
         ]
-        if entry.noise_heard or entry.rooms:
-            noise = [f"{corpus} ({', '.join(heard.types)})" for corpus, heard in entry.noise_heard.items()]
-            lines.append(
-                f"  in        {'; '.join([*noise, *(['rooms: ' + ', '.join(entry.rooms)] * bool(entry.rooms))])}"
-            )
+        beside = [f"{corpus} ({', '.join(heard.types)})" for corpus, heard in entry.noise_heard.items()]
+        if entry.rooms:
+            beside.append(f"rooms: {', '.join(entry.rooms)}")
+        if beside:
+            lines.append(f"  in        {'; '.join(beside)}")
         if entry.fold is not None:
             lines.append(
                 f"  fold      {entry.fold}: its test speakers were not heard" + " with labels" * bool(entry.adaptation)

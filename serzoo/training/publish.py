@@ -70,7 +70,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
         raise RunError(f"{name} is published already: {named}. Choose another tag, or take its place with --replace.")
     weights = {each: entry for each, entry in shipped.items() if each not in gone} | new
     told = predictions.read(run) if figure else None
-    written = _write(run, settings, about, tag, told, cards, weights=list(weights.values()), files=files)
+    parameters = _parameters(cards) if figure else None
+    written = _write(run, settings, about, tag, told, parameters, list(weights.values()), files)
     for each in gone:
         (registry.weights_folder() / shipped[each].file).unlink(missing_ok=True)
     return written
@@ -110,13 +111,13 @@ def add_seeds(run: str | Path, name: str) -> list[Path]:
         )
     if (command := _command(about | {"seeds": []})) != re.sub(" --seed [0-9]+", "", entry.command):
         raise RunError(f"{name} was made by: {entry.command}. Received a run of: {command}.")
-    if (count := zoo.load(next(iter(cards))).count_params()) != entry.parameters:
+    if (count := _parameters(cards)) != entry.parameters:
         raise RunError(f"{name} has {entry.parameters} parameters. Received a run of a network with {count}.")
     clips = [{*told[_CLIP].astype(str).itertuples(index=False, name=None)} for told in (before, more)]
     if clips[0] != clips[1]:
         raise RunError(f"{run} judged other clips, truths or folds than {name}: {len(clips[0] ^ clips[1])} differ.")
     both = pd.concat([before, more], ignore_index=True)
-    return _write(run, settings, about | {"seeds": [*seeds, *about["seeds"]]}, tag, both, cards)
+    return _write(run, settings, about | {"seeds": [*seeds, *about["seeds"]]}, tag, both, count, settings.weights, {})
 
 
 _CLIP = ["corpus", "file", "start", "end", "fold", "truth"]
@@ -150,7 +151,11 @@ def _published(settings, about: Mapping, tag: str):
     return next((entry for entry in settings.reported if (entry.protocol, entry.tag) == (about["protocol"], tag)), None)
 
 
-def _write(run, settings, about, tag, told, cards, *, weights=None, files: Mapping[Path, bytes] | None = None):
+def _parameters(cards: Mapping[Path, Mapping]) -> int:
+    return zoo.load(next(iter(cards))).count_params()
+
+
+def _write(run, settings, about, tag, told, parameters, weights, files: Mapping[Path, bytes]) -> list[Path]:
     """Write weights, the predictions ``told`` behind a figure, if there is one, and last the YAML that names them."""
     model, protocol = about["model"], about["protocol"]
     reported = {(entry.protocol, entry.tag): entry for entry in settings.reported}
@@ -159,15 +164,13 @@ def _write(run, settings, about, tag, told, cards, *, weights=None, files: Mappi
         plain = protocol.partition("-")[0]
         variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
         file = f"{model}.{protocol.replace(':', '-')}{variant}.csv.gz"
-        parameters = zoo.load(next(iter(cards))).count_params()
         reported[protocol, tag] = _figure_entry(tag, file, told, about, parameters)
     config = registry.config_path(model)
-    weights = settings.weights if weights is None else weights
-    text = configs.with_sections(config, weights=list(weights), reported=list(reported.values()))
+    text = configs.with_sections(config, weights=weights, reported=list(reported.values()))
 
-    for path, data in (files or {}).items():
+    for path, data in files.items():
         replace_file(path, data)
-    written = [*(files or ()), *leaks.publish_recordings(run / RECORDINGS)]
+    written = [*files, *leaks.publish_recordings(run / RECORDINGS)]
     if told is not None:
         written.append(registry.configs_folder() / "reported" / file)
         predictions.write(written[-1], told)

@@ -24,7 +24,6 @@ from serzoo import config as configs
 from serzoo import corpora
 from serzoo.corpora import Fold
 from serzoo.errors import DivergedError, RunError, join
-from serzoo.evaluation.adaptation import TRANSDUCTIVE
 from serzoo.files import replace_file, to_json
 from serzoo.training import space as spaces
 from serzoo.training import trials
@@ -146,7 +145,7 @@ def search(
     with resumable(out):
         open_run(out, base, about, material.skipped, resume)
         tried = _Tried(out, shared, how)
-        guard(out, [_heard(material, fold, adaptation) for fold in folds_now], material.roots, folds_now, False)
+        guard(out, [_rows_heard(material, fold, transductive) for fold in folds_now], material.roots, folds_now, False)
         if optuna:
             for number in range(num_trials + 1):
                 before = tried.recipes()
@@ -222,11 +221,11 @@ class _Tried:
         return sorted(found, key=lambda each: (each["number"], int(each["row"]["seed"]), int(each["row"]["fold"])))
 
 
-def _heard(material: Material, fold: Fold, adaptation: str | None) -> pd.DataFrame:
+def _rows_heard(material: Material, fold: Fold, transductive: bool) -> pd.DataFrame:
     """Rows that train or validate in a fold."""
     train, validation, _ = fold.split(material.table)
-    streams = with_streams(train, material.others, fold, transductive=adaptation == TRANSDUCTIVE)
-    return pd.concat([streams, validation], ignore_index=True)
+    train = with_streams(train, material.others, fold, transductive=transductive)
+    return pd.concat([train, validation], ignore_index=True)
 
 
 def _heard_by(config, material: Material) -> Material:

@@ -156,10 +156,10 @@ def test_differences_from_several_models(measure, tmp_path):
 
 
 def test_behind_a_denoiser_and_under_babble(measure, clips, monkeypatch, tmp_path):
-    speech, (denoised, asked) = tmp_path / "wav", (StandIn(0.05), [])
-    speech.mkdir()
+    (tmp_path / "wav").mkdir()
     for number in ("03", "08", "09", "10", "11", "12"):  # one clip of six speakers
-        shutil.copy(clips["anger"], speech / f"{number}a01Wa.wav")
+        shutil.copy(clips["anger"], tmp_path / "wav" / f"{number}a01Wa.wav")
+    denoised, asked = StandIn(0.05), []
     monkeypatch.setattr("serzoo.zoo.load", lambda source, denoise: asked.append((source, denoise)) or denoised)
     models = {"a": StandIn(0.01), "b": StandIn(0.02)}
     found = measure(models, out=tmp_path / "out", babble={"emodb": tmp_path}, denoise=["wavelet_shrinkage"])

@@ -91,9 +91,8 @@ def test_a_training_starts_each_fold_from_its_own(heard, emodb, tmp_path, no_fit
     assert len(pd.read_csv(run / "predictions.csv")) == 36
     rules = corpora.protocol("emodb4-loso")
     folds = rules.folds(rules.apply(corpora.read("emodb", emodb, partial=True))[0])
-    sources = sources_of(
-        configs.load("bert_mtl", TINY), str(heard), folds, (0, 5)
-    )  # of a seed that was not pre-trained it takes the one that was
+    # of a seed that was not pre-trained it takes the one that was
+    sources = sources_of(configs.load("bert_mtl", TINY), str(heard), folds, (0, 5))
     assert [(seed, name, each.card["fold"]) for (seed, name), each in sources.items()] == [
         (seed, fold.name, fold.index) for seed in (0, 5) for fold in folds
     ]
