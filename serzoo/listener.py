@@ -22,12 +22,14 @@ class Listener:
     ``{task: (batch, classes)}``, and the attributes below.
 
     Attributes:
+        name: name of the model.
         heads: class names of each task, in the order of its output.
         sample_rate_hz: rate of the waveforms.
         card: provenance, plain data: ``model``, ``tag``, ``licence``, ``commercial``, ``corpora`` (speakers of each
             training corpus), ``protocol``; empty for a model with fresh weights.
     """
 
+    name: str
     heads: Mapping[str, Sequence[str]]
     sample_rate_hz: int
     card: Mapping
@@ -43,6 +45,11 @@ class Listener:
     def tag(self) -> str | None:
         """Tag of the weights, as in ``name.tag``; None for weights that do not ship with serzoo."""
         return self.card.get("tag")
+
+    @property
+    def full_name(self) -> str:
+        """``name.tag``, as :func:`serzoo.load` takes it; the name alone of weights that do not ship with serzoo."""
+        return f"{self.name}.{self.tag}" if self.tag else self.name
 
     @property
     def licence(self) -> str | None:

@@ -107,7 +107,8 @@ def test_names_and_tags(shipped):
     # In float16 the weights move by 5e-4 of their size.
     assert_same(default, models["toy"], tolerance=1e-3)
     assert all(weight.dtype == "float32" for weight in default.weights)
-    assert (default.name, default.tag, default.classes) == (NAME, "toy", CLASSES)
+    assert (default.name, default.tag, default.full_name) == (NAME, "toy", f"{NAME}.toy")
+    assert default.classes == CLASSES
     assert (default.licence, default.training_speakers) == ("CC-BY-NC-SA-4.0", {"emodb": ["03", "08"]})
     for fold in (serzoo.load(f"{NAME}.toy-fold0"), serzoo.load(NAME, weights="toy-fold0")):
         assert fold.tag == "toy-fold0"

@@ -86,11 +86,10 @@ def full_name(model: Any) -> str:
 
     Example:
         >>> import types
-        >>> full_name(types.SimpleNamespace(name="cnn_ablstm", tag="ravdess8"))
-        'cnn_ablstm.ravdess8'
+        >>> full_name(types.SimpleNamespace(full_name="cnn_ablstm.ravdess8", card={"denoise": "wavelet_shrinkage"}))
+        'cnn_ablstm.ravdess8 behind wavelet_shrinkage'
     """
-    name, tag = getattr(model, "name", None), getattr(model, "tag", None)
-    full = f"{name}.{tag}" if tag else str(name or type(model).__name__)
+    full = str(getattr(model, "full_name", None) or getattr(model, "name", None) or type(model).__name__)
     denoiser = (getattr(model, "card", None) or {}).get("denoise")
     return f"{full} behind {denoiser}" if denoiser else full
 

@@ -32,7 +32,7 @@ def export(model, out: str | os.PathLike, format: str = "savedmodel", *, verbose
             (LiteRT).
 
     Returns:
-        ``out/VERSION``, ``out/NAME.onnx`` or ``out/NAME.tflite``.
+        ``out/VERSION``, ``out/NAME.TAG.onnx`` or ``out/NAME.TAG.tflite``; without the tag for weights of one's own.
 
     Raises:
         ExportError: if the export answers otherwise than the model, or cannot be written; nothing is left behind.

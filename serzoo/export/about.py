@@ -42,7 +42,7 @@ def model_card(model: Classifier) -> str:
     heard = ", ".join(f"{corpus} ({len(speakers)} speakers)" for corpus, speakers in card.get("corpora", {}).items())
     use = {True: ": any use", False: ": no commercial use"}.get(card.get("commercial"), "")
     lines = [
-        f"{model.name}.{model.tag}" if model.tag else f"{model.name}, weights that do not ship with serzoo",
+        model.full_name if model.tag else f"{model.name}, weights that do not ship with serzoo",
         f"  licence   {model.licence or 'unknown'}{use}",
         f"  classes   {', '.join(model.classes)}",
         f"  trained   on {heard or 'nothing that is recorded'}",
@@ -50,5 +50,5 @@ def model_card(model: Classifier) -> str:
         f"  input     mono at {model.sample_rate_hz} Hz",
     ]
     known = model.name in registry.names()
-    recipe = cards.model_card(f"{model.name}.{model.tag}" if model.tag else model.name) if known else ""
+    recipe = cards.model_card(model.full_name) if known else ""
     return "\n".join(lines) + "\n\n" + recipe

@@ -31,7 +31,7 @@ TOLERANCES = {None: 1e-3, "float16": 5e-3, "int8": 5e-2}
 
 
 def write(model: Classifier, folder: Path, *, quantize: str | None = None, clip_s: float = 3.0) -> Report:
-    """Write ``folder/NAME.tflite``, or ``NAME.int8.tflite``, after it was reloaded, run and compared.
+    """Write ``folder/NAME.TAG.tflite``, or ``NAME.TAG.int8.tflite``, after it was reloaded, run and compared.
 
     Inputs are ``waveform`` (1, samples) float32 and ``num_samples`` (1,) int32, outputs ``emotion`` and ``embedding``.
     Labels and model card are appended as a ZIP archive, where LiteRT's own tools look for such files.
@@ -56,7 +56,7 @@ def write(model: Classifier, folder: Path, *, quantize: str | None = None, clip_
         raise ExportError(f"clip_s must be {MIN_DURATION_S} to {MAX_DURATION_S} seconds. Received: {clip_s}.")
     _check_packages(quantize)
     network = inference_model(model, implementation="dft")
-    name = f"{model.name}.{quantize}.tflite" if quantize else f"{model.name}.tflite"
+    name = f"{model.full_name}.{quantize}.tflite" if quantize else f"{model.full_name}.tflite"
     with aside(folder) as place:
         data = _converted(network, place / "saved_model", round(clip_s * SAMPLE_RATE_HZ), quantize == "float16")
         path = place / name

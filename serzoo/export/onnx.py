@@ -23,7 +23,7 @@ OPSET = 17
 
 
 def write(model: Classifier, folder: Path) -> Report:
-    """Write ``folder/NAME.onnx``, after it was checked, reloaded, run and compared.
+    """Write ``folder/NAME.TAG.onnx``, after it was checked, reloaded, run and compared.
 
     Inputs are ``waveform`` (batch, samples) float32 and ``num_samples`` (batch,) int32, outputs ``emotion`` and
     ``embedding``. Labels and model card stand in the metadata of the file.
@@ -43,7 +43,7 @@ def write(model: Classifier, folder: Path) -> Report:
     # ONNX has no Fourier transform that runtimes agree on; a file with one is written, and is invalid.
     network = inference_model(model, implementation="dft")
     with aside(folder) as place:
-        path = place / f"{model.name}.onnx"
+        path = place / f"{model.full_name}.onnx"
         _convert(network, path)
         _describe(path, {LABELS: json.dumps(labels(model)), MODEL_CARD: model_card(model)})
         report = prove(OnnxExport(path), model, TOLERANCE, path)

@@ -59,7 +59,7 @@ class Client(Listener):
             raise ServingError(
                 f"lengths_s must be whole seconds > 0, or None. Received: {lengths_s!r}.", "INVALID_ARGUMENT"
             )
-        self.url = url
+        self.url = self.name = url
         self.timeout_s = timeout_s
         self.lengths_s = None if lengths_s is None else tuple(sorted(lengths_s))
         self._transport = connect(url)

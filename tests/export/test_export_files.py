@@ -166,8 +166,9 @@ def shipped(tmp_path_factory):
     return model, litert.write(model, tmp_path_factory.mktemp("int8"), quantize="int8")
 
 
-def test_int8_is_small(shipped):
-    _, report = shipped
+def test_int8_is_small_and_names_its_weights(shipped):
+    model, report = shipped
+    assert report.path.name == f"cnn_ablstm_mtl.{model.tag}.int8.tflite"
     assert report.size_bytes < 1_000_000
 
 
