@@ -1,19 +1,22 @@
 """The leaderboard, from the committed configs and predictions; ``python -m tests.leaderboard`` writes it.
 
-A row is a published figure. Where openSMILE with a support vector machine was measured on the same files and folds, it
-stands first. ``gender_gap`` is the UA of women minus that of men. ``ms_per_clip`` was measured by
-``python -m tests.benchmarks.speed``, and is read here; all the rest is computed.
+A row is a published figure. Where openSMILE with a support vector machine was measured on the same files and folds
+(``python -m tests.functionals``), it stands first, without a tag. ``gender_gap`` is the UA of women minus that of men.
+``ms_per_clip`` was measured by ``python -m tests.benchmarks.speed``, and is read here; all the rest is computed.
 """
 
 import csv
 import io
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from serzoo import config, registry
 from serzoo.errors import CorpusError
 from serzoo.evaluation.audit.gender import gender_gap
 from serzoo.evaluation.predictions import read as read_predictions
-from serzoo.evaluation.published import published
+from serzoo.evaluation.summary import summarize
+from tests import functionals
 from tests.benchmarks import speed
 
 PATH = registry.configs_folder() / "reported" / "leaderboard.csv"
@@ -68,32 +71,42 @@ def read() -> list[dict[str, str]]:
 
 
 def _functionals(protocol: str) -> list[dict[str, str]]:
-    known = [each for each in published(protocol) if each["system"].startswith("openSMILE") and each["figure"] == "ua"]
-    return [
-        {"protocol": protocol, "model": each["system"], "ua": _number(each["value"]), "notes": each["source"]}
-        for each in sorted(known, key=lambda each: each["value"])
-    ]
+    found = []
+    for name in functionals.SETS:
+        path = functionals.path_of(name, protocol)
+        if path.is_file():
+            told = read_predictions(path)
+            summary = summarize(told)
+            judged = _judged(told, {**summary, "speakers": summary["num_speakers"]})
+            found.append({"protocol": protocol, "model": f"openSMILE {name} + SVM", **judged})
+    return sorted(found, key=lambda row: row["ua"])
 
 
 def _model(name: str, entry, weights, measured) -> dict[str, str]:
+    told = read_predictions(registry.configs_folder() / "reported" / entry.file)
     row = {"protocol": entry.protocol, "model": name, "tag": entry.tag, "notes": "; ".join(entry.notes)}
-    row |= _interval("ua", entry.ua.model_dump()) | _interval("wa", entry.wa.model_dump())
-    row |= _interval("macro_f1", entry.macro_f1.model_dump())
-    try:
-        told = read_predictions(registry.configs_folder() / "reported" / entry.file)
-        row |= _interval("gender_gap", gender_gap(told)["gap"]["ua"])
-    except CorpusError:  # fewer than two speakers of either
-        pass
-    row |= {"fold_ua_std": _number(entry.fold_ua.std), "clips": entry.n, "speakers": entry.speakers}
-    row |= {"folds": entry.folds, "seeds": entry.seeds, "chance": _number(entry.chance)}
+    row |= _judged(told, entry.model_dump())
     # that of the YAML's network is not that of one with other frames
     speed_of = measured.get(f"{name}.{entry.tag}") or ({} if "frontend." in entry.command else measured.get(name, {}))
-    row |= {"parameters": entry.parameters, "ms_per_clip": speed_of.get("ms_per_clip", "")}
+    row |= {"parameters": str(entry.parameters), "ms_per_clip": speed_of.get("ms_per_clip", "")}
     files = [each.file for each in weights if each.tag in (entry.tag, f"{entry.tag}-fold0")]
     sizes = [(registry.weights_folder() / file).stat().st_size for file in files]
     # as they would ship: two bytes a number
     row["megabytes"] = f"{(max(sizes) if sizes else 2 * entry.parameters) / 1e6:.2f}"
-    return {key: str(value) for key, value in row.items()}
+    return row
+
+
+def _judged(told, figures: Mapping[str, Any]) -> dict[str, str]:
+    """What predictions say: their figures, and the gap between women and men."""
+    row = {key: str(figures[key]) for key in ("speakers", "folds", "seeds")} | {"clips": str(figures["n"])}
+    row |= {"chance": _number(figures["chance"]), "fold_ua_std": _number(figures["fold_ua"]["std"])}
+    for name in ("ua", "wa", "macro_f1"):
+        row |= _interval(name, figures[name])
+    try:
+        row |= _interval("gender_gap", gender_gap(told)["gap"]["ua"])
+    except CorpusError:  # fewer than two speakers of either
+        pass
+    return row
 
 
 def _interval(name: str, figure) -> dict[str, str]:

@@ -27,8 +27,8 @@ def test_every_published_figure_has_a_row_and_nothing_else(rows):
 def test_functionals_stand_first_and_models_by_their_figure(rows):
     of_ravdess = [row for row in rows if row["protocol"] == "ravdess8-5fold"]
     assert rows[: len(of_ravdess)] == of_ravdess
-    first = [(row["model"], row["ua"]) for row in of_ravdess[:2]]
-    assert first == [("openSMILE eGeMAPS + SVM", "0.4880"), ("openSMILE ComParE + SVM", "0.5640")]
+    assert [row["model"] for row in of_ravdess[:2]] == ["openSMILE eGeMAPS + SVM", "openSMILE ComParE + SVM"]
+    assert [row["tag"] for row in of_ravdess[:3]] == ["", "", "ravdess8"]
     figures = [float(row["ua"]) for row in of_ravdess[2:]]
     assert figures == sorted(figures, reverse=True)
 

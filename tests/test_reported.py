@@ -1,4 +1,7 @@
-"""Every published figure is recomputed from the committed predictions behind it."""
+"""Every published figure is recomputed from the committed predictions behind it.
+
+Those of openSMILE's functionals, which have no YAML file, are recomputed in ``test_leaderboard.py``.
+"""
 
 import math
 from functools import cache
@@ -12,6 +15,7 @@ from serzoo import corpora
 from serzoo.corpora.forms import FORM_OF
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation import summarize
+from tests import functionals
 
 CONFIGS = Path(__file__).resolve().parents[1] / "zoo_configs"
 TOLERANCE = 1e-4
@@ -99,7 +103,15 @@ def check_whole_corpora(entry, folder=CONFIGS):
     assert utterances.groupby(["corpus", "truth"]).size().to_dict() == merged
 
 
+def functionals_entries(folder):
+    """What is known of each file of functionals."""
+    for path in sorted((folder / "reported").glob("functionals_*.csv.gz")):
+        protocol = path.name.removesuffix(".csv.gz").partition(".")[2]
+        yield pytest.param({"protocol": protocol, "file": path.name}, id=path.name.removesuffix(".csv.gz"))
+
+
 ENTRIES = list(reported_entries(CONFIGS))
+FUNCTIONALS = list(functionals_entries(CONFIGS))
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -107,19 +119,25 @@ def test_figures(entry):
     check_figures(entry)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", ENTRIES + FUNCTIONALS)
 def test_test_speakers_are_those_of_the_protocol(entry):
     check_folds(entry)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", ENTRIES + FUNCTIONALS)
 def test_every_utterance_was_judged(entry):
     check_whole_corpora(entry)
 
 
 def test_no_file_of_predictions_without_a_figure():
     committed = {path.name for path in (CONFIGS / "reported").glob("*.csv.gz")}
-    assert committed == {Path(entry.values[0]["file"]).name for entry in ENTRIES}
+    assert committed == {Path(entry.values[0]["file"]).name for entry in ENTRIES + FUNCTIONALS}
+    known = {
+        functionals.path_of(name, entry.values[0]["protocol"]).name
+        for name in functionals.SETS
+        for entry in FUNCTIONALS
+    }
+    assert {entry.values[0]["file"] for entry in FUNCTIONALS} == known
 
 
 # --- the checks themselves, on a made-up publication, so that they hold before and after there is a figure ------------

@@ -74,12 +74,14 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders, or predictions.csv files.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN|NAME.TAG...", help="Runs, predictions.csv, or weights with a figure.")
+    ],
     format: Annotated[TableFormat, typer.Option(help="Form of the table.")] = TableFormat.markdown,
 ) -> None:
     """Compare runs with the first one. Paired over clips and seeds, with 95 % intervals over speakers."""
     if len(runs) < 2:
-        raise typer.BadParameter("takes at least two runs.", param_hint="RUN RUN...")
+        raise typer.BadParameter("takes at least two runs.", param_hint="RUN|NAME.TAG...")
     from serzoo.evaluation import compare_table
 
     print(compare_table(runs, form=format.value), end="")

@@ -6,6 +6,7 @@ import pandas as pd
 from serzoo.errors import CorpusError
 
 DECIMALS = 4
+TIME_DECIMALS = 6  # of start and end, in seconds
 REQUIRED = ("corpus", "file", "start", "end", "speaker", "gender", "seed", "fold", "truth")
 OPTIONAL = ("condition", "note")
 PREFIX = "p_"
@@ -41,7 +42,7 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
     order += [prefix + name for name in continuous_heads(predictions) for prefix in (TRUTH, VALUE)]
     table = predictions[order].reset_index(drop=True).copy()
     for name in ("start", "end"):
-        table[name] = _numbers(table[name], f"{source}: {name}", "seconds or empty").round(6)
+        table[name] = _numbers(table[name], f"{source}: {name}", "seconds or empty").round(TIME_DECIMALS)
     for name in ("corpus", "file", "speaker", "gender", "truth", *(name for name in OPTIONAL if name in table)):
         table[name] = _text(table[name])
     for name in ("corpus", "file", "speaker"):

@@ -24,6 +24,7 @@ from serzoo.evaluation.prediction_table import (
     OPTIONAL,
     PREFIX,
     REQUIRED,
+    TIME_DECIMALS,
     TRUTH,
     VALUE,
     classes,
@@ -31,6 +32,7 @@ from serzoo.evaluation.prediction_table import (
     key_columns,
     validate,
 )
+from serzoo.evaluation.published import published_predictions
 from serzoo.files import replace_file
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "OPTIONAL",
     "PREFIX",
     "REQUIRED",
+    "TIME_DECIMALS",
     "TRUTH",
     "VALUE",
     "classes",
@@ -153,7 +156,8 @@ def read(path: str | os.PathLike) -> pd.DataFrame:
     """Read and check predictions.
 
     Args:
-        path: a ``.csv`` or ``.csv.gz`` file, or the folder of a run or report that holds ``predictions.csv``.
+        path: a ``.csv`` or ``.csv.gz`` file, or the folder of a run or report that holds ``predictions.csv``; or
+            ``"NAME.TAG"``, for the published predictions of shipped weights.
 
     Returns:
         The table; ``speaker`` is text ("01" stays "01"), ``fold`` integers where all folds are, else text.
@@ -187,7 +191,9 @@ def _located(path: Path) -> Path:
                 return path / name
         raise MissingFileError(f"{path} holds no predictions.csv; is the run finished?")
     if not path.is_file():
-        raise MissingFileError(f"There is no file or folder {path}.")
+        if shipped := published_predictions(str(path)):
+            return shipped
+        raise MissingFileError(f"There is no file, folder or published figure {path}.")
     return _checked_suffix(path)
 
 

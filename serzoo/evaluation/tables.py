@@ -25,8 +25,8 @@ def compare_table(
     """Set several models side by side, each against the first, with paired intervals.
 
     Args:
-        runs: run folders or files of predictions; or names with paths or tables. The first is what the others are
-            measured against.
+        runs: run folders, files of predictions or ``"NAME.TAG"`` of shipped weights; or names with any of these or
+            tables. The first is what the others are measured against.
         resamples: number of bootstrap draws over speakers.
         seed: of the draws.
         form: ``"markdown"`` or ``"latex"`` (of the package booktabs), in per cent, with how many pairs each difference

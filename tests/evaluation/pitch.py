@@ -29,7 +29,7 @@ def write_corpus(folder):
 class Pitch:
     """What an evaluation asks of a network: says the class whose pitch is nearest to the loudest frequency."""
 
-    name, tag, licence = "pitch", "tones", "CC0-1.0"
+    name, full_name, licence = "pitch", "pitch.tones", "CC0-1.0"
 
     def __init__(self, classes=TWO, speakers=(), card=None, corpus="ravdess"):
         self.classes, self.heads = list(classes), {"emotion": list(classes)}

@@ -42,6 +42,13 @@ def test_table_holds_figures_and_paired_differences(runs):
     assert "- mtl minus stl: 480 pairs of 12 speakers" in lines
 
 
+def test_shipped_weights_are_compared_by_their_published_predictions():
+    text = compare_table(["cnn_ablstm.ravdess8", "cnn_ablstm_mtl.ravdess8"], resamples=50)
+    assert re.search(r"^\| cnn_ablstm_mtl.ravdess8 \| 1440 ", text, re.MULTILINE)
+    with pytest.raises(MissingFileError, match=r"no file, folder or published figure cnn_ablstm\.none"):
+        compare_table(["cnn_ablstm.none", "cnn_ablstm_mtl.ravdess8"])
+
+
 def test_table_says_what_was_left_out_and_stamped(runs):
     _, made = runs
     stamped = made["mtl"].iloc[7:].assign(note="speakers shared: not comparable")

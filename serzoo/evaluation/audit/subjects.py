@@ -16,6 +16,7 @@ from serzoo import registry
 from serzoo.corpora import forms
 from serzoo.errors import CorpusError, MissingFileError, RunError, unknown_name
 from serzoo.evaluation import predictions as tables
+from serzoo.evaluation.published import published_predictions
 
 Roots = Mapping[str, str | os.PathLike]
 
@@ -193,8 +194,8 @@ def _open_name(name: str, tag: str) -> Subject:
     folds = sorted((each for each in weights if re.fullmatch(rf"{re.escape(tag)}-fold\d+", each)), key=_numbers)
     if not tag or (tag not in weights and not folds):
         raise unknown_name(f"weights of {name}", tag, weights, see=f"serzoo show {name}")
-    figure = next((entry for entry in settings.reported if entry.tag == tag), None)
-    told = tables.read(registry.configs_folder() / "reported" / figure.file) if figure else None
+    file = published_predictions(f"{name}.{tag}")
+    told = tables.read(file) if file else None
     encoders = [f"{name}.{each}" for each in folds or [tag]]
     return Subject(
         f"{name}.{tag}", told, encoders, f"{name}.{tag}" if tag in weights else encoders[0], _tasks(settings)
