@@ -93,8 +93,8 @@ class Frontend(Section):
     mel_scale: Literal["htk", "slaney", "linear"] = _one_of("htk", "slaney", "linear")
     floor: PositiveFloat
     delta_width: PositiveInt
-    standardize: Literal["utterance", "utterance_active", "utterance_all", "global"] = _one_of(
-        "utterance", "utterance_active", "utterance_all", "global"
+    standardize: Literal["utterance", "utterance_active", "utterance_all", "utterance_all_active", "global"] = _one_of(
+        "utterance", "utterance_active", "utterance_all", "utterance_all_active", "global"
     )
     # With a default, so that files and runs from before there were denoisers stay valid.
     denoise: Literal["spectral_subtraction", "wavelet_shrinkage", "wavelet_shrinkage_universal"] | None = Field(

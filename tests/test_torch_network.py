@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch, with which the bench
 from tests.benchmarks.torch_network import TorchNetwork  # noqa: E402
 
 
-@pytest.mark.parametrize("standardize", ["utterance", "utterance_active", "utterance_all"])
+@pytest.mark.parametrize("standardize", ["utterance", "utterance_active", "utterance_all", "utterance_all_active"])
 def test_pytorch_gives_the_same_probabilities(standardize):
     """Alone, in a batch of several lengths with garbage in the padding, and without lengths."""
     settings = config.load(

@@ -10,6 +10,9 @@ from serzoo.cli import opening
 from serzoo.cli.roots import Corpora, Partial, roots_of, streams_of
 from serzoo.cli.terminal import print_table
 
+Init = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="Trained model to start from: NAME.TAG, run or .keras file.")
+]
 Streams = Annotated[
     list[str] | None,
     typer.Option(
@@ -52,9 +55,7 @@ def train(
     epochs_from: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Run whose cross-validation chose the number of epochs.")
     ] = None,
-    init: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Trained model to start from: NAME.TAG, run or .keras file.")
-    ] = None,
+    init: Init = None,
     stream: Streams = None,
     target: Target = None,
     transductive: Transductive = False,
@@ -164,6 +165,7 @@ def search(
     seed: Annotated[
         list[int] | None, typer.Option(metavar="N", min=0, help="Seed; repeat for several; by default 0.")
     ] = None,
+    init: Init = None,
     stream: Streams = None,
     target: Target = None,
     transductive: Transductive = False,
@@ -194,6 +196,7 @@ def search(
         keep=keep,
         folds=fold or None,
         seeds=tuple(seed or [0]),
+        init=init,
         streams=streams_of(stream or [], target or []),
         transductive=transductive,
         noise=roots_of(noise or [], "--noise"),

@@ -19,6 +19,7 @@ _STANDARDIZE = {
     "utterance": {"mode": "utterance", "axes": "time"},
     "utterance_active": {"mode": "utterance", "axes": "time", "active_db": 30.0},
     "utterance_all": {"mode": "utterance", "axes": "all"},
+    "utterance_all_active": {"mode": "utterance", "axes": "all", "active_db": 30.0},
     "global": {"mode": "global"},
 }
 
@@ -43,8 +44,9 @@ def front_end(
         num_samples: symbolic input, shape ``(batch,)``.
         delta_width: width of :class:`serzoo.layers.Deltas` in frames to either side.
         standardize: ``"utterance"`` (each mel band of each clip), ``"utterance_active"`` (the same, counting only
-            frames within 30 dB of the loudest), ``"utterance_all"`` (each clip over all bands) or ``"global"``
-            (statistics of the training set, kept as weights).
+            frames within 30 dB of the loudest), ``"utterance_all"`` (each clip over all bands, which keeps its
+            spectral tilt), ``"utterance_all_active"`` (the same of those frames) or ``"global"`` (statistics of the
+            training set, kept as weights).
         denoise: what the waveform passes first, in training and afterwards: ``"spectral_subtraction"``,
             ``"wavelet_shrinkage"`` (BayesShrink), ``"wavelet_shrinkage_universal"``, or None. It has no weights.
         sample_rate_hz: sample rate of the waveform in Hz.

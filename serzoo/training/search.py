@@ -32,6 +32,7 @@ from serzoo.training.fit import STATE
 from serzoo.training.fold import Shared, chosen, distinct, fit_fold
 from serzoo.training.folder import open_run, resumable, sweep
 from serzoo.training.guard import guard
+from serzoo.training.init import recordings_of, sources_of
 from serzoo.training.material import Material, gather
 from serzoo.training.recipe import settings_of
 from serzoo.training.streams import trained_on, with_streams
@@ -52,6 +53,7 @@ def search(
     keep: float = 1.0,
     folds: Sequence[int] | None = None,
     seeds: Sequence[int] = (0,),
+    init: str | None = None,
     streams: Mapping[str, Mapping[str, str | Path]] | None = None,
     transductive: bool = False,
     noise: Mapping[str, str | Path] | None = None,
@@ -76,6 +78,7 @@ def search(
         folds: numbers of the folds to train on now; all by default. Several processes, each with ``resume``, can share
             a search that keeps all recipes.
         seeds: seeds to train with.
+        init: as of :func:`serzoo.training.run.train`; all recipes start from it.
         streams: as of :func:`serzoo.training.run.train`.
         transductive: as of :func:`serzoo.training.run.train`.
         noise: as of :func:`serzoo.training.run.train`; for the recipes that mix in noise.
@@ -86,13 +89,14 @@ def search(
         verbose: as of ``keras.Model.fit``.
 
     Returns:
-        The recipes, best first; one whose loss was no longer finite stands last.
+        The recipes, those that were tried on the most folds and seeds first, among them the best first; one whose
+        loss was no longer finite stands last among them.
 
     Raises:
         ConfigError: if the space is none, or a recipe of it does not fit the YAML file.
         RunError: as of :func:`serzoo.training.run.train`.
         CorpusError: if the corpora do not fit the protocol.
-        SpeakerLeakError: if a recording is trained on and validated on in a fold.
+        SpeakerLeakError: if a recording is trained on and validated on in a fold, or ``init`` has heard a test speaker.
 
     Example:
         >>> space = [{"training.epochs": 40}, {"training.epochs": 80}]
@@ -102,6 +106,12 @@ def search(
     base = configs.load(name, overrides).model_copy(update={"weights": (), "reported": ()})
     space = spaces.checked(space, optuna, num_trials)
     recipes = spaces.recipes(space, base, num_trials, singly=optuna)  # what is wrong is said before the first training
+    same = spaces.unchanged(space, base) if optuna else None  # the combination that is the recipe of the YAML file
+    if optuna and num_trials > (count := spaces.num_combinations(space) - (same is not None)):
+        raise RunError(
+            f"The space holds {count} combinations beside the recipe of the YAML file. Ask for fewer trials. Received: "
+            f"{num_trials}."
+        )
     if not 0 < keep <= 1 or (optuna and keep < 1):
         raise RunError(f"keep must be above 0 and 1 at most, and 1 with optuna. Received: {keep}.")
     rules = corpora.protocol(protocol)
@@ -111,6 +121,7 @@ def search(
     now = list(itertools.product(distinct(seeds), folds_now))
     source = trained_on(material.table, all_folds)
     adaptation = adaptation_of(base, rules, all_folds, source, material.others, transductive)
+    sources = sources_of(base, init, folds_now, distinct(seeds)) if init else {}
     networks = {}
     for recipe in recipes:
         config = configs.override(base, recipe)
@@ -133,25 +144,29 @@ def search(
         "drawn": num_trials is not None,
         "optuna": optuna,
         "keep": keep,
+        "init": str(init) if init else None,
         "overrides": overrides,
         **material.fingerprints,
     }
     if adaptation:
         about["adaptation"] = adaptation
-    beside = [f"{stream} {corpus}" for stream, each in (streams or {}).items() for corpus in each]
+    beside = [f"from {init}"] * bool(init)
+    beside += [f"{stream} {corpus}" for stream, each in (streams or {}).items() for corpus in each]
     beside += [adaptation] * bool(adaptation) + [f"noise {each}" for each in noise or ()] + ["rooms"] * bool(rooms)
     how = "; ".join([f"serzoo search {out.name}", *beside])
     shared = Shared(base, material, about, verbose)
     with resumable(out):
         open_run(out, base, about, material.skipped, resume)
-        tried = _Tried(out, shared, how)
-        guard(out, [_rows_heard(material, fold, transductive) for fold in folds_now], material.roots, folds_now, False)
+        tried = _Tried(out, shared, how, sources)
+        heard = recordings_of(init, sources) if init else None
+        rows = [_rows_heard(material, fold, transductive) for fold in folds_now]
+        guard(out, rows, material.roots, folds_now, heard=heard)
         if optuna:
             for number in range(num_trials + 1):
                 before = tried.recipes()
                 recipe = before.pop(number, None) if number else {}
                 if recipe is None:
-                    known = [(each, tried.ua(i, now)) for i, each in before.items() if each]
+                    known = [(each or same, tried.ua(i, now)) for i, each in before.items() if each or same]
                     recipe = spaces.proposed(space, known, number)
                 for seed, fold in now:
                     tried.attempt(number, recipe, seed, fold)
@@ -170,8 +185,8 @@ def search(
 class _Tried:
     """What a search has tried, in its folder."""
 
-    def __init__(self, out: Path, shared: Shared, how: str):
-        self._out, self._shared, self._how = out, shared, how
+    def __init__(self, out: Path, shared: Shared, how: str, sources: Mapping):
+        self._out, self._shared, self._how, self._sources = out, shared, how, sources
 
     def attempt(self, number: int, recipe: Mapping[str, Any], seed: int, fold: Fold) -> None:
         """Train a recipe on a fold, unless that was done before, and write it down."""
@@ -190,7 +205,8 @@ class _Tried:
         epochs = config.training.epochs
         shared = self._shared._replace(config=config, material=material, about={**about, "epochs": epochs})
         try:
-            uas = [row["val_ua"] for row in fit_fold(shared, fold, seed, folder).log]
+            source = self._sources.get((seed, fold.name))
+            uas = [row["val_ua"] for row in fit_fold(shared, fold, seed, folder, source).log]
         except DivergedError:
             uas = []
         row = trials.row_of(base.name, text, about["protocol"], fold.index, seed, epochs, uas, self._how)

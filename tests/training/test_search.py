@@ -53,7 +53,8 @@ def made_up(monkeypatch):
     begun = []
 
     def fit_fold(shared, fold, seed, folder, source=None):
-        begun.append((shared.config.model["units"], seed, fold.index))
+        start = () if source is None else (source.card["fold"],)
+        begun.append((shared.config.model["units"], seed, fold.index, *start))
         if shared.config.model["units"] == 9:
             raise DivergedError("the loss was no longer finite")
         ua = 0.5 + 0.02 * shared.config.model["units"] - 0.1 * fold.index
@@ -160,6 +161,17 @@ def test_seeds_and_what_all_recipes_share(search, made_up, tmp_path):
     ]
 
 
+def test_all_recipes_start_from_what_each_fold_may_hear(search, made_up, toy_run, tmp_path):
+    search(space=units(5), folds=(0, 2), init=str(toy_run))
+    assert made_up == [(4, 0, 0, 0), (5, 0, 0, 0), (4, 0, 2, 2), (5, 0, 2, 2)]
+    rows = trials.read(tmp_path / "found" / "trials.csv")
+    assert {row["how"] for row in rows} == {f"serzoo search found; from {toy_run}"}
+    with pytest.raises(RunError, match="holds another run: init"):
+        search(space=units(5), folds=(0, 2), resume=True)
+    with pytest.raises(serzoo.errors.SpeakerLeakError, match="was trained on test speakers of fold1"):
+        search(init=str(toy_run / "seed0-fold0"), folds=(1,), out=tmp_path / "other")
+
+
 def test_optuna_proposes_and_goes_on(search, made_up, tmp_path):
     pytest.importorskip("optuna")
     space = {"model.units": [1, 2, 3, 5, 6, 7], "training.batch_size": [4, 8]}
@@ -172,8 +184,17 @@ def test_optuna_proposes_and_goes_on(search, made_up, tmp_path):
     search(space=space, optuna=True, num_trials=12, folds=(0,), resume=True)
     recipes = [row["recipe"] for row in trials.read(tmp_path / "found" / "trials.csv")]
     assert len(set(recipes)) == len(recipes) == 13
-    with pytest.raises(RunError, match="Every combination of the space was tried: 12"):
+    with pytest.raises(RunError, match="The space holds 12 combinations beside the recipe of the YAML file"):
         search(space=space, optuna=True, num_trials=13, folds=(0,), resume=True)
+
+
+def test_optuna_knows_the_combination_that_the_file_has(search, made_up):
+    pytest.importorskip("optuna")
+    space = {"model.units": [3, 4, 5]}
+    with pytest.raises(RunError, match="The space holds 2 combinations.*Received: 3"):
+        search(space=space, optuna=True, num_trials=3)
+    search(space=space, optuna=True, num_trials=2)
+    assert made_up[0] == (4, 0, 0) and sorted(made_up[1:]) == [(3, 0, 0), (5, 0, 0)]
 
 
 # --- spaces ---------------------------------------------------------------------------------------------------------
