@@ -273,8 +273,9 @@ def predict(model, clips, batch_size: int = 32) -> dict[str, np.ndarray]:
     """
     told: dict[str, list] = {task: [] for task in model.heads}
     for indices, inputs in evaluation_batches(clips, batch_size):
-        for task, values in model.predict_on_batch(inputs).items():
-            told[task].append((indices, values))
+        answers = model.predict_on_batch(inputs)  # an export also answers its embedding
+        for task, parts in told.items():
+            parts.append((indices, answers[task]))
     return {task: _joined(parts, len(clips), len(model.heads[task])) for task, parts in told.items()}
 
 

@@ -257,7 +257,7 @@ def added(*counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _keys(rows: pd.DataFrame) -> pd.MultiIndex:
-    start = pd.to_numeric(rows["start"]).round(6).fillna(-1.0)
+    start = pd.to_numeric(rows["start"]).round(tables.TIME_DECIMALS).fillna(-1.0)
     return pd.MultiIndex.from_arrays([rows["corpus"].astype(str), rows["file"].astype(str), start])
 
 

@@ -212,7 +212,8 @@ def _by_jackknife(statistic: Statistic, counts: np.ndarray) -> Spread:
     def spread(times: np.ndarray, sums: np.ndarray) -> np.ndarray:
         total, squares, number = 0.0, 0.0, 0.0
         for speaker, own in enumerate(counts):
-            figures = statistic(np.maximum(sums - own, 0.0))  # below 0 only where the speaker was not drawn
+            with np.errstate(all="ignore"):  # of a speaker who was not drawn more is taken off than there is
+                figures = statistic(sums - own)
             times_left = np.where(np.isnan(figures), 0.0, times[:, speaker, None])
             figures = np.where(times_left > 0, figures, 0.0)
             total, squares = total + times_left * figures, squares + times_left * figures**2

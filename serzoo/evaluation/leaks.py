@@ -181,9 +181,9 @@ def shared_in(listed: pd.DataFrame, fold: Any) -> list[str]:
         Phrases as of :func:`shared_recordings`.
     """
     pairs = list(zip(listed["corpus"], listed["speaker"], strict=True))
-    validation, test = ([pair in set(part) for pair in pairs] for part in (fold.validation, fold.test))
-    chosen, judged = listed[validation], listed[test]
-    train = listed[~(np.array(validation, bool) | np.array(test, bool))]
+    parts = [set(part) for part in (fold.validation, fold.test)]
+    validation, test = (np.array([pair in part for pair in pairs], bool) for part in parts)
+    chosen, judged, train = listed[validation], listed[test], listed[~(validation | test)]
     copies = [*shared_recordings(chosen, judged, files=False), *shared_recordings(train, chosen, files=False)]
     return sorted({*shared_recordings(train, judged), *copies})
 

@@ -5,6 +5,7 @@ output has the batch there, the class names too. A row that cannot be judged doe
 are NaN, and its ``status`` says why.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -13,7 +14,8 @@ from serzoo.audio import MIN_DURATION_S, SAMPLE_RATE_HZ
 from serzoo.export.wav import OK, read_wavs
 from serzoo.listener import BATCH_S, WHOLE_CLIP_S
 
-_MIN_SAMPLES = round(MIN_DURATION_S * SAMPLE_RATE_HZ)
+_MIN_SAMPLES = round(MIN_DURATION_S * SAMPLE_RATE_HZ)  # of what is left after a window
+_MIN_CLIP_SAMPLES = math.ceil(MIN_DURATION_S * SAMPLE_RATE_HZ - 1.5)  # as of a file at another rate, which is rounded
 _MAX_AMPLITUDE = 1e10  # as of audio.read
 
 _WAVEFORM = tf.TensorSpec([None, None], tf.float32, "waveform")
@@ -115,9 +117,9 @@ def _status(waveform, num_samples):
     checks = [
         ((num_samples < 1) | (num_samples > samples), tf.strings.join([limits, received, "."])),
         (
-            num_samples < _MIN_SAMPLES,
+            num_samples < _MIN_CLIP_SAMPLES,
             tf.strings.join(
-                [f"A clip must have {_MIN_SAMPLES} samples or more ({MIN_DURATION_S} s). Received: ", received, "."]
+                [f"A clip must have {_MIN_CLIP_SAMPLES} samples (0.1 s) or more. Received: ", received, "."]
             ),
         ),
         (~finite, "Samples must be finite. Received: NaN or infinity among them."),

@@ -1,9 +1,12 @@
 """The folder of a run: opened once, or again to go on, and never with half a file in it."""
 
 import contextlib
+import fnmatch
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -14,6 +17,8 @@ from serzoo.training import provenance
 from serzoo.training.recipe import differences, recipe
 
 RECORD = "run.json"
+_PARTIAL = ".*.partial*"
+_STALE_S = 3600.0
 
 
 def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) -> None:
@@ -31,9 +36,8 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
     """
     record = out / RECORD
     if not record.exists():
-        # of a run that was killed before it had a record there is nothing but its config
-        allowed = {"config.yaml"} if resume else set()
-        if out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - allowed):
+        # of a run that was killed before it had a record, or that another process begins, there is only its config
+        if out.exists() and (not out.is_dir() or not all(resume and _of_a_start(path) for path in out.iterdir())):
             raise RunError(f"{out} exists and holds no run. Choose another folder.")
         replace_file(out / "config.yaml", configs.dump(config).encode())
         made_with = {"git_commit": provenance.git_commit(), "versions": provenance.versions()}
@@ -41,7 +45,7 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
         return
     if not resume:
         raise RunError(f"{out} holds a run. Add --resume to go on with it, or choose another folder.")
-    before = json.loads(record.read_text(encoding="utf-8"))
+    before = record_of(out)
     wanted = json.loads(to_json(about))
     there = {key: before.get(key) for key in wanted}
     for about_it in (there, wanted):
@@ -59,7 +63,12 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
         for name in ("predictions.csv", "report.json"):  # they judge the seeds of before
             (out / name).unlink(missing_ok=True)
         replace_file(record, to_json({**before, "seeds": wanted["seeds"]}))
-    sweep(out)
+    sweep(out, _STALE_S)
+
+
+def record_of(out: Path) -> dict[str, Any]:
+    """What is run in a folder, as ``run.json`` tells it."""
+    return json.loads((out / RECORD).read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -77,10 +86,21 @@ def resumable(out: Path) -> Iterator[None]:
         raise RunError(f"The work in {out} stopped: {error}. Once this is mended, --resume goes on with it.") from error
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a process left in a folder that was killed while it wrote."""
-    for leftover in folder.glob(".*.partial*"):
-        leftover.unlink(missing_ok=True)
+def sweep(folder: Path, older_than_s: float = 0.0) -> None:
+    """Remove what a process left in a folder that was killed while it wrote.
+
+    Args:
+        folder: the folder.
+        older_than_s: age that it must have, where another process may be writing.
+    """
+    for leftover in folder.glob(_PARTIAL):
+        with contextlib.suppress(FileNotFoundError):  # it has just got its name
+            if time.time() - leftover.stat().st_mtime >= older_than_s:
+                leftover.unlink()
+
+
+def _of_a_start(path: Path) -> bool:
+    return path.name == "config.yaml" or fnmatch.fnmatch(path.name, _PARTIAL)
 
 
 def save_weights(model: keras.Model, path: Path) -> None:

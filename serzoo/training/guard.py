@@ -16,7 +16,12 @@ _KEY = ["corpus", "file", "start", "end"]
 
 
 def guard(
-    out: Path, tables: Sequence[pd.DataFrame], roots: Mapping[str, str | Path], folds: Sequence[Fold], allowed: bool
+    out: Path,
+    tables: Sequence[pd.DataFrame],
+    roots: Mapping[str, str | Path],
+    folds: Sequence[Fold],
+    allowed: bool = False,
+    heard: pd.DataFrame | None = None,
 ) -> dict[str, list[str]]:
     """Decode every row once, write the list of recordings, and look for what folds share.
 
@@ -26,6 +31,7 @@ def guard(
         roots: folder of each corpus.
         folds: those to train.
         allowed: whether to go on with what is shared.
+        heard: recordings that were trained on before, by the weights that the run starts from.
 
     Returns:
         What stands on both sides, by the name of the fold; empty lists where nothing does.
@@ -37,9 +43,11 @@ def guard(
     rows = pd.concat(tables, ignore_index=True)
     rows = rows.drop_duplicates(_KEY, ignore_index=True)
     path = out / RECORDINGS
-    listed = _listed_before(path, rows)
+    heard = rows[:0] if heard is None else heard
+    listed = _listed_before(path, pd.concat([rows[_KEY], heard[_KEY]]))
     if listed is None:
         listed = leaks.recordings(rows, pipeline.Clips(rows, roots, cache_bytes=0))
+        listed = pd.concat([listed, heard], ignore_index=True).drop_duplicates(ignore_index=True)
         leaks.write_recordings(path, listed)
     shared = {fold.name: leaks.shared_in(listed, fold) for fold in folds}
     every = [f"{name}: {each}" for name, found in shared.items() for each in found]
@@ -61,4 +69,4 @@ def _listed_before(path: Path, rows: pd.DataFrame) -> pd.DataFrame | None:
     except CorpusError:
         return None
     before, now = (set(map(tuple, each[_KEY].fillna(-1.0).to_numpy().tolist())) for each in (listed, rows))
-    return listed if before == now else None
+    return listed if now <= before else None

@@ -1,14 +1,18 @@
 """The trained models that a run starts from."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from serzoo import zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
-from serzoo.evaluation.leaks import shared_speakers
+from serzoo.evaluation.leaks import listed_recordings, shared_speakers
+from serzoo.files import RECORDINGS
 from serzoo.layers import LogMel
+from serzoo.training.pretrain import FOLDER, UNKNOWN
 
 
 def sources_of(config, init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -41,6 +45,19 @@ def sources_of(config, init: str, folds: Sequence[Fold], seeds: Sequence[int], a
             if (shared := shared_speakers(source.training_speakers, fold.test)) and not allowed:
                 raise SpeakerLeakError(f"{place} was trained on test speakers of {fold.name}: {join(shared)}.")
     return sources
+
+
+def recordings_of(init: str, sources: Mapping) -> pd.DataFrame | None:
+    """List the recordings that the models of :func:`sources_of` have heard, as far as they are known.
+
+    Returns:
+        Rows as of :func:`serzoo.evaluation.leaks.recordings`; None without models.
+    """
+    run = Path(init).parent if (Path(init) / zoo.CARD).is_file() else Path(init)
+    beside = run / RECORDINGS if run.is_dir() else None
+    speakers = [source.training_speakers | {FOLDER: [UNKNOWN]} for source in set(sources.values())]
+    heard = [listed_recordings(each, beside) for each in speakers]
+    return pd.concat(heard, ignore_index=True).drop_duplicates(ignore_index=True) if heard else None
 
 
 def _warn_of_another_front_end(config, init: str, source: zoo.Classifier) -> None:

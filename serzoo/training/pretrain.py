@@ -19,8 +19,9 @@ from serzoo.schema import Objective
 from serzoo.training import fit as fitting
 from serzoo.training import provenance
 from serzoo.training.folder import open_run, resumable, save_weights, sweep
+from serzoo.training.guard import guard
 
-FOLDER = "folder"  # stands for the corpus of sound files that no reader knows
+FOLDER, UNKNOWN = "folder", "unknown"  # stand for the corpus of sound files that no reader knows, and its speakers
 OBJECTIVE = "masked_prediction"
 
 
@@ -60,6 +61,7 @@ def pretrain(
         ConfigError: if the model cannot be pre-trained.
         RunError: if there is no sound to hear; otherwise as :func:`serzoo.train`.
         CorpusError: if the corpora do not fit the protocol.
+        SpeakerLeakError: if a recording of a test speaker of the protocol is heard under another name.
 
     Example:
         >>> pretrain("bert_mtl", {"ravdess": "RAVDESS"}, out="runs/heard")  # doctest: +SKIP
@@ -96,6 +98,7 @@ def pretrain(
     }
     with resumable(out):
         open_run(out, config, about, skipped, resume)
+        guard(out, [table], roots, folds)
         for fold in folds:
             folder = out / f"seed{seed}-{fold.name}"
             if not (folder / zoo.CARD).exists():
@@ -193,6 +196,6 @@ def _files(folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
             continue
     if not kept:
         raise RunError(f"{folder} holds {len(found)} sound files, and none that can be heard for 0.1 s.")
-    rows = pd.DataFrame({"corpus": FOLDER, "file": kept, "start": np.nan, "end": np.nan, "speaker": "unknown"})
+    rows = pd.DataFrame({"corpus": FOLDER, "file": kept, "start": np.nan, "end": np.nan, "speaker": UNKNOWN})
     too_bad = len(found) - len(kept)
     return rows, {"sound files that cannot be heard for 0.1 s": too_bad} if too_bad else {}

@@ -65,6 +65,8 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
     taken = [*shipped.keys() & new, *gone]
     if figure and _published(settings, about, tag):
         taken.append(f"the figure on {about['protocol']}")
+    elif figure and (other := [each.tag for each in settings.reported if each.file == _file_of(about, tag)]):
+        raise RunError(f"{name} would be kept in the file of {model}.{other[0]}. Choose another tag.")
     if taken and not replace:
         named = ", ".join(sorted(taken))
         raise RunError(f"{name} is published already: {named}. Choose another tag, or take its place with --replace.")
@@ -137,7 +139,7 @@ def _opened(run: Path, name: str):
     if about["model"] != model:
         raise RunError(f"{run} is a run of {about['model']}, not of {model}.")
     cards = {path.parent: json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob(f"*/{zoo.CARD}"))}
-    if not cards or (about["protocol"] != "all" and not (run / "report.json").exists()):
+    if not cards or (about["protocol"] != "all" and not _judged_whole(run, about)):
         raise RunError(f"{run} is not finished. serzoo train ... --resume goes on with it.")
     if leaky := [folder.name for folder, card in cards.items() if card.get("leak")]:
         raise RunError(f"{run} cannot be published: speakers or recordings were shared in {', '.join(leaky)}.")
@@ -145,6 +147,11 @@ def _opened(run: Path, name: str):
     if found := differences(recipe(there), recipe(configs.override(settings, about["overrides"]))):
         raise RunError(f"{run} was not made with today's {model}.yaml and its own overrides: {'; '.join(found)}.")
     return model, tag, settings, about, cards
+
+
+def _judged_whole(run: Path, about: Mapping) -> bool:
+    report = run / "report.json"
+    return report.is_file() and json.loads(report.read_text(encoding="utf-8"))["seeds"] == len(about["seeds"])
 
 
 def _published(settings, about: Mapping, tag: str):
@@ -160,10 +167,7 @@ def _write(run, settings, about, tag, told, parameters, weights, files: Mapping[
     model, protocol = about["model"], about["protocol"]
     reported = {(entry.protocol, entry.tag): entry for entry in settings.reported}
     if told is not None:
-        # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
-        plain = protocol.partition("-")[0]
-        variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
-        file = f"{model}.{protocol.replace(':', '-')}{variant}.csv.gz"
+        file = _file_of(about, tag)
         reported[protocol, tag] = _figure_entry(tag, file, told, about, parameters)
     config = registry.config_path(model)
     text = configs.with_sections(config, weights=weights, reported=list(reported.values()))
@@ -176,6 +180,14 @@ def _write(run, settings, about, tag, told, parameters, weights, files: Mapping[
         predictions.write(written[-1], told)
     replace_file(config, text.encode())
     return [*written, config]
+
+
+def _file_of(about: Mapping, tag: str) -> str:
+    """The file of the predictions behind a figure."""
+    # the plain tag of a protocol needs no mention: "ravdess8" of "ravdess8-5fold"; "ravdess8-clean" is a variant
+    plain = about["protocol"].partition("-")[0]
+    variant = "" if tag == plain else f"-{tag.removeprefix(f'{plain}-')}"
+    return f"{about['model']}.{about['protocol'].replace(':', '-')}{variant}.csv.gz"
 
 
 def in_float16(path: Path) -> bytes:

@@ -24,9 +24,9 @@ from serzoo.training.calibrate import temperature_of
 from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
 from serzoo.training.curves import curves_png
 from serzoo.training.fold import Shared, chosen, distinct, train_fold
-from serzoo.training.folder import open_run, resumable, sweep
+from serzoo.training.folder import open_run, record_of, resumable, sweep
 from serzoo.training.guard import guard
-from serzoo.training.init import sources_of
+from serzoo.training.init import recordings_of, sources_of
 from serzoo.training.material import gather
 from serzoo.training.recipe import differences, recipe
 from serzoo.training.streams import trained_on
@@ -110,7 +110,7 @@ def train(
     table, others = material.table, material.others
     all_folds = [rules.everyone(table)] if protocol == ALL else rules.folds(table)
     now = chosen(all_folds, folds)
-    sources = sources_of(config, init, all_folds, seeds, allow_speaker_leak) if init else {}
+    sources = sources_of(config, init, now, seeds, allow_speaker_leak) if init else {}
     check_noise(config, material.sounds)
     check_rooms(config, material.rooms)
     source = trained_on(table, all_folds)
@@ -134,7 +134,8 @@ def train(
     with resumable(out):
         open_run(out, config, about, material.skipped, resume)
         temperature = temperature_of(epochs_from) if protocol == ALL else None
-        shared_by = guard(out, [table, *others.values()], material.roots, all_folds, allow_speaker_leak)
+        heard = recordings_of(init, sources) if init else None
+        shared_by = guard(out, [table, *others.values()], material.roots, all_folds, allow_speaker_leak, heard)
         for seed in seeds:
             for fold in now:
                 folder = out / f"seed{seed}-{fold.name}"
@@ -147,7 +148,8 @@ def train(
                     leak = shared_by[fold.name] + inherited
                     also = {key: value for key, value in (("leak", leak), ("temperature", temperature)) if value}
                     train_fold(shared, fold, seed, source, also, folder)
-        parts = [out / f"seed{seed}-{fold.name}" for seed in seeds for fold in all_folds]
+        every_seed = record_of(out)["seeds"]  # another process may have added some
+        parts = [out / f"seed{seed}-{fold.name}" for seed in every_seed for fold in all_folds]
         if missing := [part.name for part in parts if not (part / zoo.CARD).exists()]:
             if verbose:
                 print(f"{config.name}: not judged yet, {', '.join(missing)} not finished", file=sys.stderr, flush=True)

@@ -81,7 +81,7 @@ def recipes(space: Space, base, num_trials: int | None = None, singly: bool = Fa
     elif singly:
         listed = [{key: value} for key, values in space.items() for value in values]
     else:
-        count = math.prod(map(len, space.values()))
+        count = num_combinations(space)
         numbers = range(count) if num_trials is None else _drawn(count, num_trials)
         listed = [_combination(space, number) for number in numbers]
     found = {configs.dump(base): {}}
@@ -90,24 +90,42 @@ def recipes(space: Space, base, num_trials: int | None = None, singly: bool = Fa
     return list(found.values())
 
 
+def num_combinations(space: Mapping[str, Sequence]) -> int:
+    """Count the combinations of the values of each key."""
+    return math.prod(map(len, space.values()))
+
+
+def unchanged(space: Mapping[str, Sequence], base) -> dict[str, Any] | None:
+    """Find the combination that changes nothing; None where every one does.
+
+    Example:
+        >>> unchanged({"model.dropout": [0.3, 0.5]}, configs.load("cnn_ablstm"))  # 0.3 is what the file has
+        {'model.dropout': 0.3}
+    """
+    dump = configs.dump(base)
+    kept = {
+        key: [value for value in values if configs.dump(configs.override(base, {key: value})) == dump]
+        for key, values in space.items()
+    }
+    return {key: values[0] for key, values in kept.items()} if all(kept.values()) else None
+
+
 def proposed(space: Mapping[str, Sequence], tried: Sequence[tuple[Mapping, float]], seed: int) -> dict[str, Any]:
     """Let Optuna propose a combination that was not tried (TPE, a tree-structured Parzen estimator).
 
     Args:
         space: values by key.
-        tried: combinations and how good they were, the greater the better.
+        tried: combinations and how good they were, the greater the better; not all that there are.
         seed: of the proposal; the same seed and history give the same one.
 
     Raises:
-        RunError: if Optuna is not installed, or every combination was tried.
+        RunError: if Optuna is not installed.
     """
     try:
         import optuna
     except ImportError as error:
         raise RunError("Optuna is not here: pip install 'serzoo[search]', or search without it.") from error
-    count = math.prod(map(len, space.values()))
-    if len(tried) >= count:
-        raise RunError(f"Every combination of the space was tried: {len(tried)}. Ask for fewer trials.")
+    count = num_combinations(space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kinds = {key: optuna.distributions.CategoricalDistribution(range(len(values))) for key, values in space.items()}
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

@@ -162,6 +162,14 @@ def test_matrix_holds_folds_at_home_and_weights_elsewhere(whole, run):
     assert (cells["emodb"]["n"], cells["emodb"]["num_speakers"]) == (8, 2)
 
 
+def test_the_matrix_is_the_same_whatever_parts_stand_beside_it(run, roots):
+    """Weights alone, without predictions: the gender part judges a sample of the corpora by them."""
+    options = {"clips": 4, "partial": True, "resamples": 20}
+    given = [run / "seed0-fold0"], {name: roots / name for name in ("ravdess", "emodb")}
+    alone = audit(*given, parts=["cross_corpus"], **options)["cross_corpus"]
+    assert audit(*given, parts=["gender", "cross_corpus"], **options)["cross_corpus"] == alone
+
+
 def test_markdown_has_a_table_for_each_part(whole):
     found, out = whole
     text = (out / "audit.md").read_text()

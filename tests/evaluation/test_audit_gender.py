@@ -9,6 +9,7 @@ from sklearn.metrics import balanced_accuracy_score
 from toy_predictions import LABELS, toy_predictions
 
 from serzoo.errors import CorpusError
+from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.audit import gender_gap
 from serzoo.evaluation.bootstrap import intervals
 
@@ -63,6 +64,16 @@ def test_gap_of_the_texts_does_not_survive_matching():
     assert found["survives"] is False
     assert found["verdict"].startswith("Women are recognised better than men: UA +30.0")
     assert "does not survive matching" in found["verdict"]
+
+
+def test_excerpts_are_matched_whatever_their_start():
+    """Predictions keep six decimals of a second."""
+    recall = {gender: {"easy": 1.0, "hard": 0.5} for gender in ("female", "male")}
+    told, table = spoken(recall, {gender: {"easy": 4, "hard": 4} for gender in recall})
+    start = np.arange(len(table)) / 3
+    told = tables.validate(told.assign(file="all.wav", start=start))
+    found = gender_gap(told, table.assign(file="all.wav", start=start), resamples=50)
+    assert sum(found["matched"]["utterances"].values()) == len(table)
 
 
 def test_gap_of_the_voices_survives_matching():

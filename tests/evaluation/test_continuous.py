@@ -7,9 +7,9 @@ from toy_predictions import toy_predictions
 
 from serzoo import metrics
 from serzoo.errors import CorpusError
+from serzoo.evaluation import bootstrap, summarize, summary_text
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation import summarize, summary_text
-from serzoo.evaluation.continuous import continuous
+from serzoo.evaluation.continuous import FIGURES, _figures, _sums, continuous
 
 
 def with_arousal(seed=0, num_speakers=12, num_seeds=2, missing=0):
@@ -45,6 +45,18 @@ def test_percentile_intervals_are_those_of_drawn_speakers():
         rows = pd.concat([groups[i] for i in random.integers(len(groups), size=len(groups))])
         drawn.append(metrics.ccc(rows["truth_arousal"], rows["value_arousal"]))
     np.testing.assert_allclose([found["ci_low"], found["ci_high"]], np.quantile(drawn, [0.025, 0.975]), atol=0.01)
+
+
+def test_studentised_intervals_have_the_standard_error_of_the_jackknife():
+    """Sums of values around zero are signed: what a speaker said is taken off whole, whatever its sign."""
+    table = with_arousal(num_seeds=1)
+    x, y = (table[name].to_numpy() - table["truth_arousal"].mean() for name in ("truth_arousal", "value_arousal"))
+    counts = _sums(table, x, y)
+    spread = bootstrap._by_jackknife(_figures, counts)(np.ones((1, 12)), counts.sum(axis=0, keepdims=True))[0]
+    without = [table[table["speaker"] != speaker] for speaker in table["speaker"].unique()]
+    for figure, name in zip(spread, FIGURES, strict=True):
+        values = [getattr(metrics, name)(rows["truth_arousal"], rows["value_arousal"]) for rows in without]
+        assert figure == pytest.approx(np.std(values) * np.sqrt(11), rel=1e-6), name
 
 
 def test_one_speaker_has_no_interval_and_no_truth_no_figure():

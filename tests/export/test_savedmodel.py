@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 
+import serzoo
 from serzoo import audio
 from serzoo.export import speech
 from serzoo.export.warmup import FILE
@@ -90,7 +92,7 @@ def test_rows_do_not_depend_on_their_neighbours(served):
 
 def test_bad_rows_are_nan_and_say_why_and_the_others_are_right(served):
     inputs = padded([clip[:8000] for clip in [CLIPS[0], CLIPS[1], CLIPS[2], CLIPS[3], CLIPS[0], CLIPS[1]]])
-    inputs["num_samples"][[0, 1, 2]] = [0, 8001, 1599]
+    inputs["num_samples"][[0, 1, 2]] = [0, 8001, 1598]
     inputs["waveform"][3, 10], inputs["waveform"][4, 20] = np.nan, np.inf
     wanted = served.run("padded", **padded([CLIPS[1][:8000]]))["emotion"][0]
     for signature in ("padded", "segments"):
@@ -98,7 +100,7 @@ def test_bad_rows_are_nan_and_say_why_and_the_others_are_right(served):
         status = [each.decode() for each in answer["status"]]
         assert status[0] == "num_samples must be 1 to 8000, the row's. Received: 0."
         assert status[1] == "num_samples must be 1 to 8000, the row's. Received: 8001."
-        assert status[2] == "A clip must have 1600 samples or more (0.1 s). Received: 1599."
+        assert status[2] == "A clip must have 1599 samples (0.1 s) or more. Received: 1598."
         assert status[3] == status[4] == "Samples must be finite. Received: NaN or infinity among them."
         assert status[5] == "ok"
         if signature == "padded":
@@ -106,6 +108,24 @@ def test_bad_rows_are_nan_and_say_why_and_the_others_are_right(served):
             np.testing.assert_allclose(answer["emotion"][5], wanted, atol=1e-5)
         else:
             assert answer["num_segments"].tolist() == [0] * 5 + [1]  # 8000 samples are one window
+
+
+def test_the_shortest_clip_is_that_of_the_classifier(served, small_model):
+    """A tenth of a second at 44.1 kHz is 1599 samples at 16 kHz, or 1600."""
+    shortest = CLIPS[0][:1599]
+    (wanted,) = small_model.probabilities([shortest])
+    np.testing.assert_allclose(served.run("padded", **padded([shortest]))["emotion"][0], wanted, atol=1e-5)
+    for judge in (served, small_model):
+        with pytest.raises(audio.AudioError):
+            judge.classify(CLIPS[0][:1598], 16000)
+
+
+def test_an_export_is_judged_on_a_corpus(served, small_model, tmp_path):
+    (tmp_path / "wav").mkdir()
+    for name, clip in zip(("09a01Wa", "09a02Na", "10a01Ta", "10a02Wa"), CLIPS, strict=True):  # unheard speakers
+        soundfile.write(tmp_path / "wav" / f"{name}.wav", clip, 16000)
+    told = [serzoo.evaluate(judge, {"emodb": tmp_path}, partial=True, resamples=10) for judge in (served, small_model)]
+    assert told[0]["n"] == 4 and told[0]["confusion"] == told[1]["confusion"]
 
 
 def test_nothing_but_bad_rows(served):

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import toy_model
 
+import serzoo
 from serzoo import corpora
 from serzoo.corpora import Fold
 from serzoo.errors import SpeakerLeakError
@@ -55,6 +56,29 @@ def test_recordings_are_listed_once(emodb, tmp_path, monkeypatch):
     assert sorted(listed["file"]) == sorted(table["file"])
     monkeypatch.setattr(leaks, "recordings", lambda *_: pytest.fail("decoded again"))
     module.guard(tmp_path, [table], {"emodb": emodb}, [fold], False)
+
+
+def test_what_a_start_has_heard_under_other_names_is_no_test(emodb, toy_yaml, tmp_path):
+    """The start was trained on copies of the corpus by speakers of other names; so are the weights that come of it."""
+    table = corpora.read("emodb", emodb, partial=True)
+    own = table.assign(
+        file=[str(emodb / file) for file in table["file"]], speaker=[f"someone{name}" for name in table["speaker"]]
+    )
+    own[["file", "emotion", "speaker", "gender"]].to_csv(tmp_path / "own.csv", index=False)
+    start = serzoo.train(
+        str(toy_yaml),
+        {"table:own": tmp_path / "own.csv"},
+        protocol="loso-table:own@anger,happiness,neutral,sadness",
+        out=tmp_path / "start",
+        folds=(0,),
+        verbose=0,
+    )
+    init = str(start / "seed0-fold0")
+    with pytest.raises(SpeakerLeakError, match="emodb wav/.* = table:own"):
+        toy_model.train(toy_yaml, emodb, tmp_path / "run", init=init)
+    run = toy_model.train(toy_yaml, emodb, tmp_path / "run", init=init, folds=(0,), allow_speaker_leak=True)
+    assert json.loads((run / "seed0-fold0" / "card.json").read_text())["leak"]
+    assert set(leaks.read_recordings(run / RECORDINGS)["corpus"]) == {"emodb", "table:own"}
 
 
 def test_temperatures_are_those_of_the_validation_speakers(toy_run):

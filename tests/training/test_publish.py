@@ -97,6 +97,11 @@ def test_a_second_time_replaces_and_a_variant_stands_beside(toy_run, shop):
     assert len(settings.weights) == 3 and settings.default_weights is None
 
 
+def test_two_tags_of_one_file_are_refused(toy_run, shop):
+    publish(toy_run, "toy.emodb4-clean", fold_weights=False)
+    refused(toy_run, "toy.clean", "toy.clean would be kept in the file of toy.emodb4-clean", shop)
+
+
 def test_seeds_of_another_run_are_added_to_a_figure(toy_run, shop, tmp_path):
     publish(toy_run, "toy.emodb4")
     with pytest.raises(RunError, match="toy.emodb4 has seed 0 already. Train with other seeds"):
@@ -220,6 +225,10 @@ def test_a_run_that_is_not_finished_or_overflows(toy_run, shop, tmp_path):
         name = next(name for name in names if file[name].dtype == np.float32 and file[name].ndim)
         file[name][...] = 1e6
     refused(run, "toy.emodb4", "seed0-fold2.* holds values that float16 cannot", shop)
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"seeds": [0, 1]}))
+    refused(run, "toy.emodb4", "is not finished", shop)  # a seed was added, and is not judged yet
+    (run / "run.json").write_text(json.dumps(record))
     (run / "report.json").unlink()
     refused(run, "toy.emodb4", "is not finished. serzoo train ... --resume goes on", shop)
 

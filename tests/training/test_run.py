@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import toy_model
 import yaml
 
 import serzoo
+from serzoo import config as configs
 from serzoo import corpora, pipeline, zoo
 from serzoo.errors import ConfigError, CorpusError, RunError, SpeakerLeakError
 from serzoo.evaluation import predictions, summarize
@@ -278,6 +280,49 @@ def test_an_objective_that_there_is_not_is_refused_before_anything_is_written(em
             partial=True,
         )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_seed_that_another_process_adds_meanwhile_is_waited_for(toy_run, train, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(toy_run, run)
+    for name in ("seed0-fold2", "report.json", "predictions.csv"):
+        shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
+    module = sys.modules["serzoo.training.run"]
+    train_fold = module.train_fold
+
+    def slow(*args):
+        train_fold(*args)
+        record = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps(record | {"seeds": [0, 1]}))
+
+    monkeypatch.setattr(module, "train_fold", slow)
+    train(out=run, resume=True)
+    assert (run / "seed0-fold2" / "card.json").exists() and not (run / "report.json").exists()
+
+
+def test_processes_that_begin_a_run_together_do_not_disturb_each_other(toy_run, tmp_path):
+    """What another one is writing is neither foreign nor removed; what one left long ago is."""
+    from serzoo.training import folder
+
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "config.yaml").write_bytes((toy_run / "config.yaml").read_bytes())
+    fresh, old = out / ".run.json.1.partial", out / ".report.json.2.partial"
+    for path in (fresh, old):
+        path.write_text("{")
+    os.utime(old, (0, 0))
+    config = configs.load(out / "config.yaml")
+    about = {"model": "toy", "overrides": {}, "seeds": [0]}
+    with pytest.raises(RunError, match="exists and holds no run"):
+        folder.open_run(out, config, about, {}, resume=False)
+    for _ in range(2):
+        folder.open_run(out, config, about, {}, resume=True)
+    assert fresh.exists() and not old.exists()
+
+
+def test_a_start_for_one_fold_needs_only_what_that_fold_may_hear(toy_run, train):
+    run = train(init=str(toy_run / "seed0-fold0"), folds=(0,), overrides={"training.epochs": 1})
+    assert (run / "seed0-fold0" / "card.json").is_file()
 
 
 def test_weights_that_heard_a_test_speaker_are_no_start(toy_run, train, tmp_path):

@@ -34,6 +34,7 @@ class _Given(NamedTuple):
     options: dict[str, int]
     clips: dict[str, int | None]
     told: dict[str, pd.DataFrame]
+    answers: dict[str, pd.DataFrame]  # of the subjects that came without predictions, by name
 
 
 def audit(
@@ -98,6 +99,7 @@ def audit(
         rooms,
         {"resamples": resamples, "seed": seed},
         {"clips": clips},
+        {},
         {},
     )
     found: dict[str, Any] = {
@@ -224,7 +226,9 @@ _LACKING: dict[str, Callable[[_Given], str | None]] = {
 
 def _predictions(subject: Subject, given: _Given) -> pd.DataFrame:
     """Answers on unheard speakers: those of the run, or of the weights now."""
-    if subject.predictions is None:
+    if subject.predictions is not None:
+        return subject.predictions
+    if subject.name not in given.answers:
         from serzoo import pipeline
 
         told = []
@@ -233,8 +237,8 @@ def _predictions(subject: Subject, given: _Given) -> pd.DataFrame:
             told.append(judge(model, rows, pipeline.Clips(rows, given.roots, cache_bytes=0)))
         if not told:
             raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
-        subject.predictions = pd.concat(told, ignore_index=True)
-    return subject.predictions
+        given.answers[subject.name] = pd.concat(told, ignore_index=True)
+    return given.answers[subject.name]
 
 
 def _about(subject: Subject) -> dict[str, Any]:

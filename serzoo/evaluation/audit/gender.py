@@ -97,7 +97,9 @@ def _matched(rows: pd.DataFrame, table: pd.DataFrame | None, options: Mapping[st
         return {"reason": "the texts stand in the corpus, and none was given (--corpus)"}
     by = [column for column in MATCHED if column in table and table[column].notna().any()]
     keys = ["corpus", "file", "start"]
-    rows = rows.merge(table[[*keys, *by]].drop_duplicates(keys), how="left", on=keys)
+    told = table[[*keys, *by]].drop_duplicates(keys)
+    told = told.assign(start=pd.to_numeric(told["start"]).round(tables.TIME_DECIMALS))  # as predictions keep it
+    rows = rows.merge(told, how="left", on=keys)
     rows = rows[rows["text"].notna()] if "text" in by else rows[:0]
     if rows.empty:
         return {"reason": "the texts of these utterances are not known"}
