@@ -82,8 +82,18 @@ def checked(path: str | os.PathLike) -> Iterator[str | BinaryIO]:
     with file:
         repaired = _examined(file, path)
         # What needs no repair is read by libsndfile itself, without Python between it and the disk. soundfile takes
-        # the suffix .raw to mean that there is no header, which is known here to be wrong.
-        yield repaired or (_Reheaded.open(file, b"", 0) if path.suffix.lower() == ".raw" else str(path))
+        # the suffix .raw to mean that there is no header, which is known here to be wrong, and no name that is no text.
+        for_python = path.suffix.lower() == ".raw" or not _is_text(str(path))
+        yield repaired or (_Reheaded.open(file, b"", 0) if for_python else str(path))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text, as soundfile wants it; on a disk it may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unreadable(path: str | os.PathLike, what: str) -> AudioError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from serzoo.errors import RunError
 
+CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
 RECORDINGS = "recordings.csv.gz"  # of a run: what it trained on, validated on and tested, by its samples
 
 

@@ -222,7 +222,10 @@ def _pieces(source, sample_rate_hz, window_s: float, hop_s: float) -> Iterator[t
         yield start, rest
     if silent:
         name = source if isinstance(source, (str, os.PathLike)) else "The array"
-        warnings.warn(f"{name} is digital silence: its scores tell nothing about a speaker.", stacklevel=4)
+        warnings.warn(
+            f"{name} is digital silence, or its channels cancel each other: its scores tell nothing about a speaker.",
+            stacklevel=4,
+        )
 
 
 def _blocks(source, sample_rate_hz: int | None) -> Iterable[np.ndarray]:

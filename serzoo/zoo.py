@@ -12,9 +12,9 @@ from serzoo import config as configs
 from serzoo import registry
 from serzoo.building import build, heads_of, with_classes
 from serzoo.errors import MissingFileError, RunError, WeightsError, first_line, unknown_name
+from serzoo.files import CARD
 from serzoo.models.classifier import Classifier
 
-CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
 FINAL_WEIGHTS = "final.weights.h5"
 DEFAULT = "default"
 
@@ -164,10 +164,15 @@ def _open_name(text: str, weights: str | None, denoise: str | None) -> Classifie
 def _open_run(path: Path, denoise: str | None) -> Classifier:
     if not path.exists():
         raise MissingFileError(f"There is no file or folder {path}.")
+    if path.is_file():
+        raise RunError(
+            f"{path} must be the name of a model, the folder of a run or a .keras file. An export is opened by "
+            "serzoo.export.open_export, and taken by serzoo predict and serzoo evaluate."
+        )
     if not (path / CARD).is_file():
         trained = sorted(card.parent for card in path.glob(f"*/{CARD}"))
         if len(trained) != 1:
-            found = f"{len(trained)}, such as {trained[0]}" if trained else "none"
+            found = f"{len(trained)}, such as {trained[0]}" if trained else "none; is it an export, or holds one?"
             raise RunError(f"{path} must be one trained fold, or a run with a single one. Received: {found}.")
         path = trained[0]
     path = path.resolve()  # "." has no parent

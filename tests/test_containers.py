@@ -110,6 +110,15 @@ def test_mp3_without_a_xing_header_is_read_to_its_end(tmp_path, rate, num_channe
     assert error < (1e-3 if rate in (16000, 48000) else 0.2)  # else the delay falls between two samples
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere file names are text")
+def test_a_name_that_is_no_text(tmp_path):
+    good, odd = tmp_path / "a.wav", tmp_path / os.fsdecode(b"\xfc.wav")
+    soundfile.write(good, SAMPLES, 16000)
+    odd.write_bytes(good.read_bytes())
+    np.testing.assert_array_equal(audio.read(odd), audio.read(good))
+    assert audio.info(odd) == audio.info(good)
+
+
 def test_joined_mp3s_are_read_to_their_end(tmp_path):
     path = tmp_path / "a.mp3"
     second = write_mp3(path)

@@ -307,3 +307,15 @@ def test_denoisers_that_are_refused(shipped, tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "builder", lambda name: lambda **_: deaf)
     with pytest.raises(ConfigError, match="has no place for a denoiser. Received: 'wavelet_shrinkage'"):
         building.build(settings, building.heads_of(settings, CLASSES))
+
+
+def test_what_is_no_model_is_told(tmp_path):
+    sound, exported = tmp_path / "a.wav", tmp_path / "a.onnx"
+    for path in (sound, exported):
+        path.write_bytes(b"x")
+        with pytest.raises(
+            RunError, match="must be the name of a model, the folder of a run or a .keras file.*open_export"
+        ):
+            serzoo.load(path)
+    with pytest.raises(RunError, match="Received: none; is it an export, or holds one"):
+        serzoo.load(tmp_path)

@@ -156,6 +156,11 @@ def _sound(official: CorpusInfo, base: Path, rows: list[dict], progress: Callabl
         sorted({row["file"] for row in rows}),
         known_duplicates=official.known_duplicates,
         file_duration_s=official.file_duration_s,
+        excerpts=[
+            (row["file"], row.get("start", 0.0), row.get("end", float("inf")))
+            for row in rows
+            if "start" in row or "end" in row
+        ],
         progress=progress,
     )
 

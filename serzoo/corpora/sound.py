@@ -27,6 +27,7 @@ class Sound:
         same_duration_s: the duration that ten files or more all share, or ``None``.
         empty: files of 0 bytes.
         unreadable: file to reason.
+        excerpts: those that their files do not have, one line for each.
         silent: files that never exceed -80 dB full scale.
         clipped: files with three samples in a row at full scale, at 16 kHz. They are no problem: a loud recording that
             is official as it is.
@@ -39,6 +40,7 @@ class Sound:
     same_duration_s: float | None = None
     empty: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    excerpts: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     clipped: list[str] = field(default_factory=list)
     duplicates: list[tuple[str, ...]] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Sound:
         """One line for each bad file."""
         problems = [f"empty: {file}" for file in self.empty]
         problems += [f"unreadable: {file}: {reason}" for file, reason in self.unreadable.items()]
+        problems += [f"no such excerpt: {excerpt}" for excerpt in self.excerpts]
         problems += [f"silent: {file}" for file in self.silent]
         problems += [f"bit-identical: {' = '.join(group)}" for group in self.duplicates]
         if self.same_duration_s is not None:
@@ -70,6 +73,7 @@ def listen(
     *,
     known_duplicates: Iterable[Collection[str]] = (),
     file_duration_s: float | None = None,
+    excerpts: Iterable[tuple[str, float, float]] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Sound:
     """Decode files, to find empty, unreadable, silent and bit-identical ones.
@@ -79,6 +83,7 @@ def listen(
         files: posix paths.
         known_duplicates: groups of file names, without suffix, that are bit-identical in the official release.
         file_duration_s: what every official file lasts, where they are all cut to one duration, in seconds.
+        excerpts: file, start and end in seconds of each row that is a part of its file; the end may be infinite.
         progress: called with the number of files decoded so far and of all files.
 
     Returns:
@@ -107,6 +112,7 @@ def listen(
         same_duration_s=durations.pop() if all_last_the_same else None,
         empty=empty,
         unreadable={one.file: one.error for one in heard if one.error is not None},
+        excerpts=list(_not_there(excerpts, {one.file: one.duration_s for one in good})),
         silent=[one.file for one in good if one.peak < _SILENT_PEAK],
         clipped=[one.file for one in good if one.is_clipped],
         duplicates=unknown,
@@ -148,6 +154,18 @@ def _hear(root: Path, file: str) -> _Heard:
         is_clipped=bool((hot[last:] - hot[: len(hot) - last] == last).any()) if len(hot) > last else False,
         digest=hashlib.sha256(samples.tobytes()).digest(),
     )
+
+
+def _not_there(excerpts: Iterable[tuple[str, float, float]], durations_s: dict[str, float]) -> Iterator[str]:
+    from serzoo.audio import MIN_DURATION_S
+
+    for file, start, end in excerpts:
+        if file not in durations_s:
+            continue
+        duration_s = durations_s[file]
+        beyond = duration_s + MIN_DURATION_S < end < float("inf")  # corpora round
+        if beyond or min(end, duration_s) - start < MIN_DURATION_S - 1e-3:
+            yield f"{file} lasts {duration_s:.3f} s, of which {start:g} to {end:g} s are asked for"
 
 
 def _groups(heard: list[_Heard]) -> Iterator[tuple[str, ...]]:

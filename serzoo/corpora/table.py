@@ -41,6 +41,7 @@ _ALIASES = {
 }
 _CANONICAL = {name: emotion for emotion in EMOTIONS for name in (emotion, *_ALIASES[emotion])}
 _GENDERS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+_NO_GENDER = ("-", "?", "diverse", "n/a", "na", "nan", "nb", "non-binary", "none", "o", "other", "u", "unknown", "x")
 
 INFO = CorpusInfo(
     name="table",
@@ -95,7 +96,8 @@ def scan(
     wrong = sorted({str(emotion) for emotion in (emotions or {}).values() if emotion not in (None, *EMOTIONS)})
     if wrong:
         raise CorpusError(f"emotions must lead to {', '.join(EMOTIONS)} or None. Received: {', '.join(wrong)}.")
-    rows, missing, unknown, seen = [], [], set(), set()
+    rows, missing, seen = [], [], set()
+    unknown = {"emotions": set(), "genders": set()}
     is_there = functools.cache(lambda file: (base / file).is_file())  # many rows may be parts of one file
     for number, line in enumerate(lines, start=1):
         row = _row(where, number, line, names, known, unknown)
@@ -108,11 +110,16 @@ def scan(
             rows.append(row)
         else:
             missing.append(row["file"])
-    if unknown:
+    if unknown["emotions"]:
         raise CorpusError(
-            f"Unknown emotions in {where}: {join(sorted(unknown))}. Known: {', '.join(EMOTIONS)} and their "
+            f"Unknown emotions in {where}: {join(sorted(unknown['emotions']))}. Known: {', '.join(EMOTIONS)} and their "
             "usual forms. Rename the others, or read the table with "
             "serzoo.corpora.read(..., emotions={label: emotion or None})."
+        )
+    if unknown["genders"]:
+        raise CorpusError(
+            f"Unknown genders in {where}: {join(sorted(unknown['genders']))}. Known: {', '.join(_GENDERS)}; who is "
+            f"neither, or is not known, has an empty field, or other or unknown."
         )
     if missing and not rows:
         raise CorpusError(
@@ -159,7 +166,7 @@ def _row(
     line: Mapping[str, Any],
     names: Mapping[str, str],
     known: Mapping[str, str | None],
-    unknown: set,
+    unknown: Mapping[str, set],
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"corpus": INFO.name}
     for ours, theirs in names.items():
@@ -171,11 +178,15 @@ def _row(
         elif ours == "emotion":
             label = str(value).strip()
             if label.lower() not in known:
-                unknown.add(label)
+                unknown["emotions"].add(label)
             elif known[label.lower()]:
                 row[ours] = known[label.lower()]
         elif ours == "gender":
-            row |= {ours: _GENDERS[str(value).strip().lower()]} if str(value).strip().lower() in _GENDERS else {}
+            label = str(value).strip().lower()
+            if label in _GENDERS:
+                row[ours] = _GENDERS[label]
+            elif label not in _NO_GENDER:
+                unknown["genders"].add(str(value).strip())
         else:
             row[ours] = str(value).strip() if ours in COLUMNS else value
     row = {key: value for key, value in row.items() if not _is_nan(value)}

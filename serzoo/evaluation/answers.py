@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 from serzoo.evaluation import leaks
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.calibration import fit_temperature
@@ -160,13 +160,22 @@ class Asked:
             )
         lost = {(each["corpus"], each["file"]) for each in answers.failed}
         rows = sum(pair in lost for pair in zip(self._table["corpus"], self._table["file"], strict=True))
-        answers.dropped = added(answers.dropped, {"recording cannot be read": rows})
+        answers.dropped = added(answers.dropped, {"recording cannot be read": rows}, self._without_weights())
         predictions = pd.concat(told, ignore_index=True)
         leaky = answers.shared_speakers or answers.shared_recordings or self._stamped
         if notes := [*([leaks.LEAK_STAMP] if leaky else []), *sorted(self._adaptations)]:
             predictions["note"] = "; ".join(notes)
         answers.predictions = tables.validate(predictions)
         return answers
+
+    def _without_weights(self) -> dict[str, int]:
+        """Count the rows of folds that are not finished."""
+        numbers = {network.fold for network in self._networks}
+        if self._folds is None or self._fold is not None or None in numbers:
+            return {}
+        missing = [fold for fold in self._folds if fold.index not in numbers]
+        rows = sum(int(tested(self._table, self._folds, fold.index).sum()) for fold in missing)
+        return {f"no weights of {join([fold.name for fold in missing])}": rows} if missing else {}
 
     def _known(self, table: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
         """Rows whose emotion is a class of the model; the others are counted where they would have been tested."""

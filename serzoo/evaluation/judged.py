@@ -12,11 +12,11 @@ import pandas as pd
 from serzoo import config as configs
 from serzoo import registry
 from serzoo.errors import RunError, unknown_name
+from serzoo.evaluation import leaks
 from serzoo.evaluation import predictions as tables
-from serzoo.files import RECORDINGS
+from serzoo.files import CARD
 
 FOLDS = "-folds"
-_CARD = "card.json"
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,9 @@ def judged(source: Any) -> Judged:
         return Judged(path.name, predictions=tables.read(path))
     if text.endswith(FOLDS):
         return _shipped_folds(text.removesuffix(FOLDS))
-    if path.is_dir() and not (path / _CARD).is_file() and (cards := _cards(path)):
+    if path.is_dir() and not (path / CARD).is_file() and (cards := _cards(path)):
         return _run(path, cards)
-    beside = path.resolve().parent / RECORDINGS if (path / _CARD).is_file() else None
-    return Judged(text, (Network(lambda: _load(source)),), recordings=beside)
+    return Judged(text, (Network(lambda: _load(source)),), recordings=leaks.beside(source))
 
 
 def full_name(model: Any) -> str:
@@ -115,13 +114,12 @@ def _run(path: Path, cards: Mapping[Path, Mapping]) -> Judged:
         raise RunError(f"{path} must be one run. Received trained folds of {', '.join(sorted(map(str, protocols)))}.")
     networks = tuple(Network(lambda f=folder: _load(f), card["fold"], card["seed"]) for folder, card in cards.items())
     of_folds = all(network.fold is not None for network in networks)
-    recordings = path / RECORDINGS
-    return Judged(path.name, networks, protocols.pop() if of_folds else None, recordings)
+    return Judged(path.name, networks, protocols.pop() if of_folds else None, leaks.beside(path))
 
 
 def _cards(path: Path) -> dict[Path, dict]:
     found = {}
-    for card in path.glob(f"*/{_CARD}"):
+    for card in path.glob(f"*/{CARD}"):
         try:
             found[card.parent] = json.loads(card.read_text(encoding="utf-8"))
             found[card.parent]["fold"], found[card.parent]["seed"]

@@ -20,8 +20,8 @@ import pandas as pd
 
 from serzoo import registry
 from serzoo.corpora.forms import heard
-from serzoo.errors import CorpusError, SpeakerLeakError, join
-from serzoo.files import replace_file
+from serzoo.errors import AudioError, CorpusError, SpeakerLeakError, join
+from serzoo.files import CARD, RECORDINGS, replace_file
 
 LEAK_STAMP = "speakers shared: not comparable"
 COLUMNS = ("corpus", "file", "start", "end", "speaker", "digest")
@@ -55,10 +55,23 @@ def recordings(table: pd.DataFrame, clips: Sequence[np.ndarray], num_workers: in
         The rows with :data:`COLUMNS`.
 
     Raises:
-        AudioError: if a recording cannot be read.
+        AudioError: if recordings cannot be read; with the first reason, and the names of all.
     """
+    unreadable = {}
+
+    def digest_of(number: int) -> str:
+        try:
+            return digest(clips[number])
+        except AudioError as error:
+            unreadable[number] = str(error)
+            return ""
+
     with ThreadPoolExecutor(num_workers) as pool:
-        digests = list(pool.map(lambda i: digest(clips[i]), range(len(table))))
+        digests = list(pool.map(digest_of, range(len(table))))
+    if unreadable:
+        bad = sorted(unreadable)
+        others = f" {len(bad)} recordings cannot be read: {join(table['file'].iloc[bad].tolist())}."
+        raise AudioError(f"{unreadable[bad[0]]}{others if len(bad) > 1 else ''}")
     return table[list(COLUMNS[:-1])].assign(digest=digests).reset_index(drop=True)
 
 
@@ -103,6 +116,17 @@ def publish_recordings(path: Path) -> list[Path]:
         write_recordings(shipped, pd.concat([*before, rows], ignore_index=True))
         written.append(shipped)
     return written
+
+
+def beside(source: str | os.PathLike) -> Path | None:
+    """Find the list of recordings that lies beside weights.
+
+    Args:
+        source: folder of a run or of one of its folds; of anything else there is none.
+    """
+    path = Path(source)
+    path = (path.resolve().parent if (path / CARD).is_file() else path) / RECORDINGS
+    return path if path.is_file() else None
 
 
 def listed_recordings(speakers: Mapping[str, Sequence[str]], beside: Path | None = None) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from serzoo import metrics
 from serzoo.errors import CorpusError, join, unknown_name
 from serzoo.evaluation import noise_report, predictions
 from serzoo.evaluation.audit.conditions import CLEAN
-from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables
+from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables, refuse_copies
 from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
 from serzoo.evaluation.summary import compare, summarize
 from serzoo.files import json_ready, replace_file, to_json
@@ -72,6 +72,7 @@ def noise_curve(
 
     Raises:
         CorpusError: if a ratio is no number, a model heard the noise or every speaker, or a corpus cannot be read.
+        SpeakerLeakError: if a model was trained on recordings of a corpus under other names.
         UnknownNameError: for a model, corpus or denoiser that does not exist.
 
     Example:
@@ -88,6 +89,7 @@ def noise_curve(
         raise unknown_name("model to compare with", unknown[0], names)
     table = read_tables(corpora, partial)
     roots = {name: readers.folder(name, root) for name, root in corpora.items()}
+    refuse_copies(subjects, table, roots)
     trained_on = {corpus for subject in subjects for corpus in subject.model(subject.encoders[0]).training_speakers}
     pools = [known_pool(noise), other_pool(other_noise or {}, babble or {}, trained_on, seed)]
     pools = [pool for pool in pools if pool]

@@ -29,6 +29,12 @@ def labels(model: Classifier, **more: Any) -> dict[str, Any]:
     }
 
 
+def stem(model: Classifier) -> str:
+    """What a file of the model is called: ``NAME.TAG``, and the denoiser that was put before it."""
+    denoiser = model.card.get("denoise")
+    return f"{model.full_name}.{denoiser}" if denoiser else model.full_name
+
+
 def model_card(model: Classifier) -> str:
     """The text that goes with an export: what these weights are, and the card of the recipe.
 
@@ -48,6 +54,7 @@ def model_card(model: Classifier) -> str:
         f"  trained   on {heard or 'nothing that is recorded'}",
         *([f"  target    {card['adaptation']}"] if card.get("adaptation") else []),
         f"  input     mono at {model.sample_rate_hz} Hz",
+        *([f"  behind    {card['denoise']}"] if card.get("denoise") else []),
     ]
     known = model.name in registry.names()
     recipe = cards.model_card(model.full_name) if known else ""

@@ -19,7 +19,7 @@ import numpy as np
 
 from serzoo.audio import MAX_DURATION_S, MIN_DURATION_S, SAMPLE_RATE_HZ
 from serzoo.errors import ExportError, unknown_name
-from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
+from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card, stem
 from serzoo.export.exported import Exported, to_labels
 from serzoo.export.inference import OUTPUTS, call, inference_model
 from serzoo.export.proof import Report, prove
@@ -56,7 +56,7 @@ def write(model: Classifier, folder: Path, *, quantize: str | None = None, clip_
         raise ExportError(f"clip_s must be {MIN_DURATION_S} to {MAX_DURATION_S} seconds. Received: {clip_s}.")
     _check_packages(quantize)
     network = inference_model(model, implementation="dft")
-    name = f"{model.full_name}.{quantize}.tflite" if quantize else f"{model.full_name}.tflite"
+    name = f"{stem(model)}.{quantize}.tflite" if quantize else f"{stem(model)}.tflite"
     with aside(folder) as place:
         data = _converted(network, place / "saved_model", round(clip_s * SAMPLE_RATE_HZ), quantize == "float16")
         path = place / name

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from serzoo.errors import ExportError, first_line
-from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
+from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card, stem
 from serzoo.export.exported import Exported, to_labels
 from serzoo.export.inference import OUTPUTS, call, inference_model
 from serzoo.export.proof import Report, prove
@@ -43,7 +43,7 @@ def write(model: Classifier, folder: Path) -> Report:
     # ONNX has no Fourier transform that runtimes agree on; a file with one is written, and is invalid.
     network = inference_model(model, implementation="dft")
     with aside(folder) as place:
-        path = place / f"{model.full_name}.onnx"
+        path = place / f"{stem(model)}.onnx"
         _convert(network, path)
         _describe(path, {LABELS: json.dumps(labels(model)), MODEL_CARD: model_card(model)})
         report = prove(OnnxExport(path), model, TOLERANCE, path)

@@ -1,11 +1,11 @@
 """What is asked of the data before the first step, so that no training ends in a task that could not be learnt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import pandas as pd
 
-from serzoo import building, registry
+from serzoo import building, registry, scales
 from serzoo.errors import RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.streams import LABELS, MAIN
@@ -124,6 +124,19 @@ def check_labels(config, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]
                     "only guess, and an adversary that cannot know teaches nothing. Give another corpus, or let it "
                     "tell a label of the clips, such as gender."
                 )
+
+
+def check_scales(config, tables: Iterable[pd.DataFrame]) -> None:
+    """Check that the values of every continuous head lie on its scale, those of tested speakers, too.
+
+    Raises:
+        CorpusError: if one is no number or lies outside.
+    """
+    for head, settings in config.heads.items():
+        for table in tables if settings.scale else ():
+            for corpus, rows in table.groupby("corpus"):
+                if head in rows:
+                    scales.encode(rows[head], settings.scale, f"{head} of {corpus}")
 
 
 def _recordings(rows: pd.DataFrame) -> set:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from serzoo.scales import DIMENSIONS
+from serzoo.training.fit import LOG
 
-LOG = "log.csv"
 _INK, _SOFT_INK = "#1c2733", "#5b6b7b"
 
 

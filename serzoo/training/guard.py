@@ -8,7 +8,7 @@ import pandas as pd
 
 from serzoo import pipeline
 from serzoo.corpora import Fold
-from serzoo.errors import CorpusError, SpeakerLeakError
+from serzoo.errors import CorpusError, SerzooError
 from serzoo.evaluation import leaks
 from serzoo.files import RECORDINGS
 
@@ -38,23 +38,23 @@ def guard(
 
     Raises:
         SpeakerLeakError: if a file or recording does, and it is not allowed.
-        AudioError: if a recording cannot be read.
+        AudioError: if recordings cannot be read; with the first reason, and the names of all.
     """
     rows = pd.concat(tables, ignore_index=True)
     rows = rows.drop_duplicates(_KEY, ignore_index=True)
     path = out / RECORDINGS
     heard = rows[:0] if heard is None else heard
-    listed = _listed_before(path, pd.concat([rows[_KEY], heard[_KEY]]))
-    if listed is None:
-        listed = leaks.recordings(rows, pipeline.Clips(rows, roots, cache_bytes=0))
-        listed = pd.concat([listed, heard], ignore_index=True).drop_duplicates(ignore_index=True)
-        leaks.write_recordings(path, listed)
-    shared = {fold.name: leaks.shared_in(listed, fold) for fold in folds}
-    every = [f"{name}: {each}" for name, found in shared.items() for each in found]
     try:
+        listed = _listed_before(path, pd.concat([rows[_KEY], heard[_KEY]]))
+        if listed is None:
+            listed = leaks.recordings(rows, pipeline.Clips(rows, roots, cache_bytes=0))
+            listed = pd.concat([listed, heard], ignore_index=True).drop_duplicates(ignore_index=True)
+            leaks.write_recordings(path, listed)
+        shared = {fold.name: leaks.shared_in(listed, fold) for fold in folds}
+        every = [f"{name}: {each}" for name, found in shared.items() for each in found]
         what = f"{len(every)} files or recordings stand on both sides of a fold"
         leaks.refuse(what, every, allowed, "Take them out of the corpora")
-    except SpeakerLeakError:
+    except SerzooError:
         if not any(out.glob("*/*")):  # a run that never was
             shutil.rmtree(out, ignore_errors=True)
         raise

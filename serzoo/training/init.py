@@ -9,8 +9,7 @@ import pandas as pd
 from serzoo import zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
-from serzoo.evaluation.leaks import listed_recordings, shared_speakers
-from serzoo.files import RECORDINGS
+from serzoo.evaluation.leaks import beside, listed_recordings, shared_speakers
 from serzoo.layers import LogMel
 from serzoo.training.pretrain import FOLDER, UNKNOWN
 
@@ -53,10 +52,8 @@ def recordings_of(init: str, sources: Mapping) -> pd.DataFrame | None:
     Returns:
         Rows as of :func:`serzoo.evaluation.leaks.recordings`; None without models.
     """
-    run = Path(init).parent if (Path(init) / zoo.CARD).is_file() else Path(init)
-    beside = run / RECORDINGS if run.is_dir() else None
     speakers = [source.training_speakers | {FOLDER: [UNKNOWN]} for source in set(sources.values())]
-    heard = [listed_recordings(each, beside) for each in speakers]
+    heard = [listed_recordings(each, beside(init)) for each in speakers]
     return pd.concat(heard, ignore_index=True).drop_duplicates(ignore_index=True) if heard else None
 
 

@@ -21,7 +21,7 @@ from serzoo.evaluation import predictions, summarize
 from serzoo.evaluation.leaks import shared_speakers
 from serzoo.files import replace_file, to_json
 from serzoo.training.calibrate import temperature_of
-from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
+from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms, check_scales
 from serzoo.training.curves import curves_png
 from serzoo.training.fold import Shared, chosen, distinct, train_fold
 from serzoo.training.folder import open_run, record_of, resumable, sweep
@@ -116,6 +116,7 @@ def train(
     source = trained_on(table, all_folds)
     check_model(config, rules.classes)
     check_labels(config, source, others)
+    check_scales(config, [table, *others.values()])
     adaptation = adaptation_of(config, rules, all_folds, source, others, transductive)
 
     about = {
@@ -131,6 +132,9 @@ def train(
     if adaptation:
         about["adaptation"] = adaptation
     shared = Shared(config, material, about, verbose)
+    if verbose:
+        for reason, count in material.skipped.items():
+            print(f"{config.name}: {count} left out, {reason}", file=sys.stderr, flush=True)
     with resumable(out):
         open_run(out, config, about, material.skipped, resume)
         temperature = temperature_of(epochs_from) if protocol == ALL else None
@@ -156,14 +160,15 @@ def train(
             return out
         replace_file(out / CURVES, curves_png(out))
         if protocol != ALL:
-            _judge(out, parts)
+            _judge(out, parts, material.skipped)
     return out
 
 
-def _judge(out: Path, parts: Sequence[Path]):
+def _judge(out: Path, parts: Sequence[Path], skipped: Mapping[str, int]):
     told = pd.concat([predictions.read(part) for part in parts], ignore_index=True)
     predictions.write(out / "predictions.csv", told)
-    replace_file(out / "report.json", to_json(summarize(told)))
+    summary = summarize(told)
+    replace_file(out / "report.json", to_json({**summary, "dropped": {**skipped, **summary["dropped"]}}))
 
 
 def _chosen_by(run: str | Path | None, config) -> tuple[str, int]:

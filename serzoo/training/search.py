@@ -27,7 +27,7 @@ from serzoo.errors import DivergedError, RunError, join
 from serzoo.files import replace_file, to_json
 from serzoo.training import space as spaces
 from serzoo.training import trials
-from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms
+from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms, check_scales
 from serzoo.training.fit import STATE
 from serzoo.training.fold import Shared, chosen, distinct, fit_fold
 from serzoo.training.folder import open_run, resumable, sweep
@@ -136,6 +136,7 @@ def search(
     for config in networks.values():
         check_model(config, rules.classes)
         check_labels(config, source, material.others)
+        check_scales(config, [source, *material.others.values()])
     about = {
         "model": base.name,
         "protocol": protocol,

@@ -100,6 +100,17 @@ def test_clipped_recordings_are_named_and_no_problem(tmp_path):
     assert not any("clipped" in problem for problem in report.problems)
 
 
+def test_excerpts_that_are_not_there_are_a_problem(tmp_path):
+    write_tone(tmp_path / "a.wav", duration_s=2.0)
+    lines = ["a.wav,anger,0,1.5", "a.wav,anger,0.5,150", "a.wav,anger,1.5,", "a.wav,anger,1.95,", "a.wav,anger,1,2.05"]
+    (tmp_path / "own.csv").write_text("\n".join(["file,emotion,start,end", *lines]))
+    report = corpora.check("table", tmp_path / "own.csv")
+    assert report.problems == [
+        "no such excerpt: a.wav lasts 2.000 s, of which 0.5 to 150 s are asked for",
+        "no such excerpt: a.wav lasts 2.000 s, of which 1.95 to inf s are asked for",
+    ]
+
+
 def test_copies_cut_to_one_length_are_noticed(tmp_path):
     for index, name in enumerate(ravdess_files([1])[:10]):
         write_tone(tmp_path / name, hz=200 + 10 * index, duration_s=0.25)

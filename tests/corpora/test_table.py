@@ -96,6 +96,12 @@ def test_columns_and_labels_of_another_name(tmp_path, name, mark):
     ]
 
 
+def test_genders_of_another_language_are_told(tmp_path):
+    path = write(tmp_path, "file,emotion,gender\na.wav,fear,w\nb.wav,fear,diverse\n")
+    with pytest.raises(CorpusError, match="Unknown genders in 'labels.csv': w. Known: f, female, woman, m, male, man"):
+        corpora.read("table", path)
+
+
 def test_several_tables_stand_beside_each_other(tmp_path):
     one, two = write(tmp_path / "1", "file,emotion\na.wav,fear\n"), write(tmp_path / "2", "f,emotion\na.wav,sad\n")
     table = corpora.read_many({"table:one": one, "table:two": two}, options={"table:two": {"columns": {"file": "f"}}})

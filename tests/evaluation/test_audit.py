@@ -1,6 +1,7 @@
 """A whole audit on a made-up run: tiny networks with fresh weights, a few noises for clips, all parts at once."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,13 +13,13 @@ import soundfile
 from toy_predictions import toy_predictions
 
 import serzoo
-from serzoo import building, cli, config, corpora, zoo
-from serzoo.errors import CorpusError, MissingFileError, RunError, UnknownNameError
+from serzoo import building, cli, config, corpora, pipeline, zoo
+from serzoo.errors import CorpusError, MissingFileError, RunError, SpeakerLeakError, UnknownNameError
+from serzoo.evaluation import leaks, noise_curve, summarize
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation import summarize
 from serzoo.evaluation.audit import PARTS, Subject, audit, leakage, open_subjects, probes
 from serzoo.evaluation.audit.subjects import heard, sample
-from serzoo.files import to_json
+from serzoo.files import RECORDINGS, to_json
 
 pytestmark = pytest.mark.xdist_group("audit")
 
@@ -162,12 +163,33 @@ def test_matrix_holds_folds_at_home_and_weights_elsewhere(whole, run):
     assert (cells["emodb"]["n"], cells["emodb"]["num_speakers"]) == (8, 2)
 
 
-def test_the_matrix_is_the_same_whatever_parts_stand_beside_it(run, roots):
-    """Weights alone, without predictions: the gender part judges a sample of the corpora by them."""
-    options = {"clips": 4, "partial": True, "resamples": 20}
-    given = [run / "seed0-fold0"], {name: roots / name for name in ("ravdess", "emodb")}
-    alone = audit(*given, parts=["cross_corpus"], **options)["cross_corpus"]
-    assert audit(*given, parts=["gender", "cross_corpus"], **options)["cross_corpus"] == alone
+def test_a_sample_that_one_part_judged_is_not_taken_for_predictions(run, roots):
+    """The matrix over corpora would else have these few clips, and call them the answers of the folds."""
+    module = sys.modules["serzoo.evaluation.audit.audit"]
+    (subject,) = open_subjects([run / "seed0-fold0"])
+    table = corpora.read("ravdess", roots / "ravdess", partial=True)
+    given = module._Given([subject], table, {"ravdess": roots / "ravdess"}, {}, None, {"seed": 0}, {"clips": 4}, {}, {})
+    told = module._predictions(subject, given)
+    assert len(told) == 4 and module._predictions(subject, given) is told and subject.predictions is None
+
+
+def test_recordings_that_were_trained_on_under_other_names_are_refused(run, roots, tmp_path):
+    """The run lists what it heard; a table of copies has other names for it."""
+    own = run.with_name("listed")
+    shutil.copytree(run, own)
+    table = corpora.read("ravdess", roots / "ravdess", partial=True)
+    leaks.write_recordings(
+        own / RECORDINGS, leaks.recordings(table, pipeline.Clips(table, {"ravdess": roots / "ravdess"}))
+    )
+    lines = [f"{roots / 'ravdess' / row.file},{row.emotion},someone{row.speaker}" for row in table.itertuples()]
+    (tmp_path / "own.csv").write_text("\n".join(["file,emotion,speaker", *lines]))
+    given = {"ravdess": roots / "ravdess", "table:own": tmp_path / "own.csv"}
+    with pytest.raises(
+        SpeakerLeakError, match="seed0-fold0 was trained on 16 of the recordings.*table:own .* = ravdess"
+    ):
+        audit([own / "seed0-fold0"], given, parts=["robustness"], clips=4, partial=True, resamples=20)
+    with pytest.raises(SpeakerLeakError, match="listed"):
+        noise_curve([own], given, {"esc10": roots / "esc10"}, snrs_db=[0], partial=True, resamples=20)
 
 
 def test_markdown_has_a_table_for_each_part(whole):

@@ -1,6 +1,7 @@
 """Whom an evaluation asks: all folds of a run, shipped fold weights, a file of predictions; and what does not fit."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,14 @@ def test_each_fold_of_a_run_judges_its_own_test_speakers(run, ravdess, tmp_path)
     told = tables.read(tmp_path / "out")
     assert told.groupby("fold")["speaker"].nunique().tolist() == [5, 5, 5, 5, 4]
     assert report["dropped"] == {} and report["notes"] == [] and report["model"] == "run"
+
+
+def test_a_run_without_all_its_folds_says_whom_it_did_not_judge(run, ravdess):
+    for fold in (1, 4):
+        shutil.rmtree(run / f"seed0-fold{fold}")
+    report = judge(run, ravdess)
+    assert report["n"] == 192 - 9 * 8 and report["dropped"] == {"no weights of fold1, fold4": 72}
+    assert judge(run, ravdess, fold=2)["dropped"] == {}
 
 
 def test_temperature_is_fitted_on_the_validation_speakers_of_each_fold(run, ravdess):

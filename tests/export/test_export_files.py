@@ -11,7 +11,7 @@ import tensorflow as tf
 import serzoo
 from serzoo import audio
 from serzoo.errors import ExportError, MissingFileError, UnknownNameError
-from serzoo.export import export, is_export, litert, onnx, open_export, speech
+from serzoo.export import about, export, is_export, litert, onnx, open_export, speech
 
 onnxruntime = pytest.importorskip("onnxruntime")
 for package in ("onnx", "tf2onnx", "ai_edge_litert", "ai_edge_quantizer"):
@@ -164,6 +164,12 @@ def shipped(tmp_path_factory):
     """The default weights, and their int8 file."""
     model = serzoo.load("cnn_ablstm_mtl")
     return model, litert.write(model, tmp_path_factory.mktemp("int8"), quantize="int8")
+
+
+def test_a_denoiser_stands_in_name_and_card():
+    model = serzoo.load("cnn_ablstm.ravdess8", denoise="wavelet_shrinkage")
+    assert about.stem(model) == "cnn_ablstm.ravdess8.wavelet_shrinkage"
+    assert "  behind    wavelet_shrinkage" in about.model_card(model)
 
 
 def test_int8_is_small_and_names_its_weights(shipped):

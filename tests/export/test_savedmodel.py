@@ -123,7 +123,7 @@ def test_the_shortest_clip_is_that_of_the_classifier(served, small_model):
 def test_an_export_is_judged_on_a_corpus(served, small_model, tmp_path):
     (tmp_path / "wav").mkdir()
     for name, clip in zip(("09a01Wa", "09a02Na", "10a01Ta", "10a02Wa"), CLIPS, strict=True):  # unheard speakers
-        soundfile.write(tmp_path / "wav" / f"{name}.wav", clip, 16000)
+        soundfile.write(tmp_path / "wav" / f"{name}.wav", 0.5 * clip, 16000)  # no recording of the training
     told = [serzoo.evaluate(judge, {"emodb": tmp_path}, partial=True, resamples=10) for judge in (served, small_model)]
     assert told[0]["n"] == 4 and told[0]["confusion"] == told[1]["confusion"]
 

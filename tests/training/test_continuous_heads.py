@@ -65,6 +65,11 @@ def test_labels_that_no_head_can_learn_from(config, loud_and_soft):
     checks.check_labels(config, table, {})
     with pytest.raises(CorpusError, match="The labels arousal must lie from 1.0 to 5.0. Received: 7.0"):
         pipeline.labels(table.assign(arousal=7.0), heads)
+    for value, told in (("high", "arousal of toy must be numbers"), (7.0, "arousal of toy must lie from 1.0 to 5.0")):
+        off = table.assign(arousal=table["arousal"].astype(object).where(table.index > 0, value))
+        with pytest.raises(CorpusError, match=told):
+            checks.check_scales(config, [table, off])
+    checks.check_scales(config, [table, table.drop(columns="arousal")])
     for wrong in (table.drop(columns="arousal"), table.assign(arousal=np.nan), table.assign(arousal=3.0)):
         with pytest.raises(RunError, match="'arousal' apart, which needs two values or more among the clips. Received"):
             checks.check_labels(config, wrong, {})

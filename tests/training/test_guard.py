@@ -9,7 +9,7 @@ import toy_model
 import serzoo
 from serzoo import corpora
 from serzoo.corpora import Fold
-from serzoo.errors import SpeakerLeakError
+from serzoo.errors import AudioError, SpeakerLeakError
 from serzoo.evaluation import LEAK_STAMP, leaks, predictions, summarize
 from serzoo.evaluation.calibration import fit_temperature
 from serzoo.files import RECORDINGS
@@ -46,6 +46,17 @@ def test_an_allowed_leak_is_stamped_on_everything(leaky, toy_yaml, tmp_path):
     assert summarize(predictions.read(run / "seed0-fold0"), resamples=10)["notes"] == [LEAK_STAMP]
     card = json.loads((run / "seed0-fold0" / "card.json").read_text())
     assert len(card["leak"]) == 1 and " = " in card["leak"][0]
+
+
+def test_bad_recordings_are_all_named_before_a_run_has_a_folder(emodb, toy_yaml, tmp_path):
+    root = shutil.copytree(emodb, tmp_path / "bad")
+    bad = sorted((root / "wav").glob("*.wav"))[3:5]
+    for path in bad:
+        path.write_bytes(b"no sound")
+    with pytest.raises(AudioError) as told:
+        toy_model.train(toy_yaml, root, tmp_path / "run")
+    assert "2 recordings cannot be read" in str(told.value) and all(path.name in str(told.value) for path in bad)
+    assert not (tmp_path / "run").exists()
 
 
 def test_recordings_are_listed_once(emodb, tmp_path, monkeypatch):

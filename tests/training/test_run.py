@@ -282,6 +282,22 @@ def test_an_objective_that_there_is_not_is_refused_before_anything_is_written(em
     assert not (tmp_path / "run").exists()
 
 
+def test_rows_that_are_left_out_are_told(toy_yaml, emodb, tmp_path, capsys):
+    table = corpora.read("emodb", emodb, partial=True)
+    lines = [f"{emodb / row.file},{row.emotion},{row.speaker},{row.gender}" for row in table.itertuples()]
+    (tmp_path / "own.csv").write_text("\n".join(["file,emotion,speaker,gender", *lines, "gone.wav,anger,03,male"]))
+    run = serzoo.train(
+        str(toy_yaml),
+        {"table:own": tmp_path / "own.csv"},
+        protocol="loso-table:own@anger,happiness,neutral,sadness",
+        out=tmp_path / "run",
+        overrides={"training.epochs": 1},
+        verbose=2,
+    )
+    assert "toy: 1 left out, table:own: no such file" in capsys.readouterr().err
+    assert json.loads((run / "report.json").read_text())["dropped"] == {"table:own: no such file": 1}
+
+
 def test_a_seed_that_another_process_adds_meanwhile_is_waited_for(toy_run, train, tmp_path, monkeypatch):
     run = tmp_path / "run"
     shutil.copytree(toy_run, run)

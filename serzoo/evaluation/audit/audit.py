@@ -15,7 +15,15 @@ from serzoo.evaluation.audit.cross_corpus import cross_corpus
 from serzoo.evaluation.audit.gender import gender_gap
 from serzoo.evaluation.audit.leakage import leakage
 from serzoo.evaluation.audit.robustness import robustness
-from serzoo.evaluation.audit.subjects import Roots, Subject, judge, open_subjects, read_tables, sample
+from serzoo.evaluation.audit.subjects import (
+    Roots,
+    Subject,
+    judge,
+    open_subjects,
+    read_tables,
+    refuse_copies,
+    sample,
+)
 from serzoo.evaluation.audit.transfer import control_of, transfer
 from serzoo.files import replace_file, to_json, writable
 
@@ -78,6 +86,7 @@ def audit(
     Raises:
         UnknownNameError: for a model, corpus or part that does not exist.
         CorpusError: if a part that was asked for is not possible, or a corpus cannot be read.
+        SpeakerLeakError: if a model was trained on recordings of a corpus under other names.
         MissingFileError: if a run or corpus is missing.
         RunError: if a folder is no finished run, or ``out`` cannot be written to.
 
@@ -102,6 +111,9 @@ def audit(
         {},
         {},
     )
+    asked = set(PARTS if parts is None else parts)
+    if given.table is not None and (asked & _HEARING or any(subject.predictions is None for subject in subjects)):
+        refuse_copies(subjects, given.table, given.roots)
     found: dict[str, Any] = {
         "models": {subject.name: _about(subject) for subject in subjects},
         "corpora": sorted(given.roots),
@@ -213,6 +225,7 @@ def _lacks_predictions(given: _Given) -> str | None:
     )
 
 
+_HEARING = {"leakage", "robustness", "cross_corpus"}  # parts that hear the corpora themselves
 _LACKING: dict[str, Callable[[_Given], str | None]] = {
     "gender": _lacks_predictions,
     "leakage": _hears,

@@ -14,9 +14,11 @@ from serzoo import config as configs
 from serzoo import corpora as readers
 from serzoo import registry
 from serzoo.corpora import forms
-from serzoo.errors import CorpusError, MissingFileError, RunError, unknown_name
+from serzoo.errors import CorpusError, MissingFileError, RunError, SpeakerLeakError, join, unknown_name
+from serzoo.evaluation import leaks
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.published import published_predictions
+from serzoo.files import CARD
 
 Roots = Mapping[str, str | os.PathLike]
 
@@ -95,6 +97,38 @@ def heard(model: Any, table: pd.DataFrame) -> np.ndarray:
     return np.array(forms.heard(model.training_speakers, pairs), bool)
 
 
+def refuse_copies(subjects: Sequence[Subject], table: pd.DataFrame, roots: Roots) -> None:
+    """Refuse a corpus that a model was not trained on, as it seems, with recordings that it was trained on.
+
+    Of the corpora that it was trained on its unheard speakers judge it: their recordings were compared in training.
+
+    Args:
+        subjects: the models.
+        table: of corpora.
+        roots: their folders.
+
+    Raises:
+        SpeakerLeakError: if there are any.
+        AudioError: if recordings cannot be read.
+    """
+    models = [(subject, source, subject.model(source)) for subject in subjects for source in subject.weights]
+    others = {corpus for *_, model in models for corpus in set(table["corpus"]) - set(model.training_speakers)}
+    rows = table[table["corpus"].isin(others)].reset_index(drop=True)
+    if rows.empty:
+        return
+    from serzoo import pipeline
+
+    judged = leaks.recordings(rows, pipeline.Clips(rows, roots, cache_bytes=0))
+    for subject, source, model in models:
+        trained = leaks.listed_recordings(model.training_speakers, leaks.beside(source))
+        strange = ~judged["corpus"].isin(model.training_speakers) & ~heard(model, judged)
+        if shared := leaks.shared_recordings(trained, judged[strange]):
+            raise SpeakerLeakError(
+                f"{subject.name} was trained on {len(shared)} of the recordings to judge it by: {join(shared)}. Take "
+                "them out of the corpora."
+            )
+
+
 def open_subjects(sources: Sequence[str | os.PathLike]) -> list[Subject]:
     """Find what belongs to each name.
 
@@ -170,13 +204,13 @@ def _open(text: str) -> Subject:
         raise MissingFileError(f"There is no run, file or model called {text}. See serzoo list for the models.")
     if text.endswith((".csv", ".csv.gz")):
         return Subject(path.name.removesuffix(".gz").removesuffix(".csv"), tables.read(path))
-    if path.is_file() or (path / "card.json").is_file():
+    if path.is_file() or (path / CARD).is_file():
         return Subject(path.stem, encoders=[path], whole=path)
     return _open_run(path)
 
 
 def _open_run(path: Path) -> Subject:
-    folds = sorted(path.glob("seed*-*/card.json"), key=_numbers)
+    folds = sorted(path.glob(f"seed*-*/{CARD}"), key=_numbers)
     if not folds or not (path / "config.yaml").is_file():
         raise RunError(f"{path} must be a run with trained folds, such as seed0-fold0. Received: none.")
     settings = configs.load(path / "config.yaml")
