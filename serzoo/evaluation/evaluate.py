@@ -18,8 +18,8 @@ from serzoo.evaluation.judged import Judged, judged
 from serzoo.evaluation.published import published
 from serzoo.evaluation.summary import summarize
 from serzoo.files import writable
+from serzoo.noises import CLEAN
 
-CLEAN = "clean"
 NUM_CLIPS = 12
 
 

@@ -19,11 +19,12 @@ from serzoo import corpora as readers
 from serzoo import metrics
 from serzoo.errors import CorpusError, join, unknown_name
 from serzoo.evaluation import noise_report, predictions
-from serzoo.evaluation.audit.conditions import CLEAN
+from serzoo.evaluation.audit.conditions import check_ratios
 from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables, refuse_copies
 from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
 from serzoo.evaluation.summary import compare, summarize
 from serzoo.files import json_ready, replace_file, to_json
+from serzoo.noises import CLEAN
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0, -5.0)
 MEAN = "mean"
@@ -294,9 +295,7 @@ def _joined(told: Mapping[tuple, pd.DataFrame], pool: str | None, ratios: Sequen
 
 def _checked(snrs_db: Sequence[float]) -> list[float]:
     snrs_db = [snrs_db] if isinstance(snrs_db, (str, float, int)) else list(snrs_db)
-    for snr_db in snrs_db:
-        if isinstance(snr_db, (str, bool)) or not np.isfinite(snr_db):
-            raise CorpusError(f"snrs_db must be numbers, ratios in dB. Received: {snr_db!r}.")
+    check_ratios(snrs_db)
     if not snrs_db or len(set(snrs_db)) < len(snrs_db):
         raise CorpusError(f"snrs_db must be one or more different ratios in dB. Received: {snrs_db}.")
     return [float(snr_db) for snr_db in snrs_db]

@@ -18,10 +18,10 @@ import pandas as pd
 from serzoo import audio
 from serzoo import corpora as readers
 from serzoo.errors import CorpusError
+from serzoo.noises import CLEAN
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Draw = Callable[[np.random.Generator], np.ndarray]
-CLEAN = "clean"
 SNRS_DB = (20.0, 10.0, 0.0)
 RATE = audio.SAMPLE_RATE_HZ
 TELEPHONE_HZ, TELEPHONE_BAND_HZ = 8000, (300.0, 3400.0)
@@ -85,9 +85,7 @@ def conditions(
         >>> [each.name for each in conditions(snrs_db=[10])][:3]
         ['clean', 'white 10 dB', 'telephone 8 kHz']
     """
-    for snr_db in snrs_db:
-        if isinstance(snr_db, (str, bool)) or not np.isfinite(snr_db):
-            raise CorpusError(f"snrs_db must be numbers, ratios in dB. Received: {snr_db!r}.")
+    check_ratios(snrs_db)
     noises = {"white": _white, **(noises or {})}
     found = [Condition(CLEAN, CLEAN, None)]
     found += [noisy(name, draw, snr_db) for name, draw in noises.items() for snr_db in snrs_db]
@@ -110,6 +108,17 @@ def conditions(
         for factor in (0.8, 0.9, 1.1, 1.25)
     ]
     return found
+
+
+def check_ratios(snrs_db: Sequence[float]) -> None:
+    """Check that signal-to-noise ratios are numbers.
+
+    Raises:
+        CorpusError: if one is not.
+    """
+    for snr_db in snrs_db:
+        if isinstance(snr_db, (str, bool)) or not np.isfinite(snr_db):
+            raise CorpusError(f"snrs_db must be numbers, ratios in dB. Received: {snr_db!r}.")
 
 
 def noisy(name: str, draw: Draw, snr_db: float) -> Condition:

@@ -15,9 +15,10 @@ import pandas as pd
 
 from serzoo.errors import CorpusError
 from serzoo.evaluation.audit import probes
-from serzoo.evaluation.audit.conditions import CLEAN, Changed, Condition, noise_draws, noisy
+from serzoo.evaluation.audit.conditions import Changed, Condition, noise_draws, noisy
 from serzoo.evaluation.audit.subjects import Roots, Subject, heard, sample
 from serzoo.evaluation.figures import percent
+from serzoo.noises import CLEAN
 
 POOLED = "embedding"
 NAMED = ("shared", "private")

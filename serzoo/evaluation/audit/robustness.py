@@ -14,11 +14,11 @@ import pandas as pd
 
 from serzoo import corpora as readers
 from serzoo.errors import CorpusError, join
-from serzoo.evaluation.audit.conditions import CLEAN, SNRS_DB, Changed, Condition, conditions, noise_draws
+from serzoo.evaluation.audit.conditions import SNRS_DB, Changed, Condition, conditions, noise_draws
 from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample
 from serzoo.evaluation.figures import percent, sign_of
 from serzoo.evaluation.summary import compare, summarize
-from serzoo.noises import was_heard
+from serzoo.noises import CLEAN, was_heard
 from serzoo.rooms import read as read_rooms
 
 BABBLE_S, BABBLE_SPEAKERS = 30.0, 6
