@@ -119,7 +119,7 @@ def scan(
     if unknown["genders"]:
         raise CorpusError(
             f"Unknown genders in {where}: {join(sorted(unknown['genders']))}. Known: {', '.join(_GENDERS)}; who is "
-            f"neither, or is not known, has an empty field, or other or unknown."
+            "neither, or is not known, has an empty field, or other or unknown."
         )
     if missing and not rows:
         raise CorpusError(

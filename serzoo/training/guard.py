@@ -43,12 +43,12 @@ def guard(
     rows = pd.concat(tables, ignore_index=True)
     rows = rows.drop_duplicates(_KEY, ignore_index=True)
     path = out / RECORDINGS
-    heard = rows[:0] if heard is None else heard
+    before = [] if heard is None else [heard]
     try:
-        listed = _listed_before(path, pd.concat([rows[_KEY], heard[_KEY]]))
+        listed = _listed_before(path, pd.concat([rows[_KEY], *(each[_KEY] for each in before)]))
         if listed is None:
             listed = leaks.recordings(rows, pipeline.Clips(rows, roots, cache_bytes=0))
-            listed = pd.concat([listed, heard], ignore_index=True).drop_duplicates(ignore_index=True)
+            listed = pd.concat([listed, *before], ignore_index=True).drop_duplicates(ignore_index=True)
             leaks.write_recordings(path, listed)
         shared = {fold.name: leaks.shared_in(listed, fold) for fold in folds}
         every = [f"{name}: {each}" for name, found in shared.items() for each in found]

@@ -50,11 +50,11 @@ def recordings_of(init: str, sources: Mapping) -> pd.DataFrame | None:
     """List the recordings that the models of :func:`sources_of` have heard, as far as they are known.
 
     Returns:
-        Rows as of :func:`serzoo.evaluation.leaks.recordings`; None without models.
+        Rows as of :func:`serzoo.evaluation.leaks.recordings`; None if none is known.
     """
     speakers = [source.training_speakers | {FOLDER: [UNKNOWN]} for source in set(sources.values())]
-    heard = [listed_recordings(each, beside(init)) for each in speakers]
-    return pd.concat(heard, ignore_index=True).drop_duplicates(ignore_index=True) if heard else None
+    found = [listed for each in speakers if len(listed := listed_recordings(each, beside(init)))]
+    return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True) if found else None
 
 
 def _warn_of_another_front_end(config, init: str, source: zoo.Classifier) -> None:
