@@ -15,10 +15,11 @@ from toy_predictions import toy_predictions
 import serzoo
 from serzoo import building, cli, config, corpora, pipeline, zoo
 from serzoo.errors import CorpusError, MissingFileError, RunError, SpeakerLeakError, UnknownNameError
-from serzoo.evaluation import leaks, noise_curve, summarize
+from serzoo.evaluation import leaks, summarize
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.audit import PARTS, Subject, audit, leakage, open_subjects, probes
 from serzoo.evaluation.audit.subjects import heard, sample
+from serzoo.evaluation.noise_curve import noise_curve
 from serzoo.files import RECORDINGS, to_json
 
 pytestmark = pytest.mark.xdist_group("audit")
