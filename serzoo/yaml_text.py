@@ -14,6 +14,7 @@ from serzoo.errors import ConfigError, MissingFileError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+_TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
 
 
 def read(path: str | os.PathLike) -> str:
@@ -54,6 +55,10 @@ def parse(text: str, label: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{label}, line {mark.line + 1}" if mark else label
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if (
+            "maximum nesting depth" in problem
+        ):  # libyaml of PyYAML 6.0.4 looks ahead, and has a greater limit of its own
+            problem = _TOO_DEEP
         raise ConfigError(f"{place}: not valid YAML: {problem}.") from error
     except ConfigError:
         raise
@@ -96,4 +101,4 @@ def _refuse_tricks(text: str, label: str) -> None:
             raise ConfigError(f"{place}: anchors and aliases are not allowed. Received: {event.anchor}.")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise ConfigError(f"{place}: not valid YAML: nested more than {MAX_DEPTH} deep.")
+            raise ConfigError(f"{place}: not valid YAML: {_TOO_DEEP}.")

@@ -133,7 +133,7 @@ def test_files_that_are_no_predictions(tmp_path, name, data, message):
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(MissingFileError, match="no file or folder"):
+    with pytest.raises(MissingFileError, match="no file, folder or published figure"):
         tables.read(tmp_path / "nothing.csv")
     with pytest.raises(MissingFileError, match="is the run finished"):
         tables.read(tmp_path)
