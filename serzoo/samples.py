@@ -18,6 +18,8 @@ from serzoo.errors import AudioError
 
 SAMPLE_RATE_HZ = 16000
 MIN_DURATION_S = 0.1
+# 0.1 s need not be a whole number of samples, and both ends of an excerpt are rounded.
+SHORTEST_S = MIN_DURATION_S - 1.5 / SAMPLE_RATE_HZ
 MAX_DURATION_S = 6 * 3600
 MAX_CHANNELS = 32
 MIN_SAMPLE_RATE_HZ = 1000
@@ -159,8 +161,7 @@ def _check_shape(name: object, sample_rate_hz: int, num_channels: int) -> None:
 
 
 def _check_duration(name: object, duration_s: float) -> None:
-    # 0.1 s need not be a whole number of samples, and both ends of an excerpt are rounded.
-    if duration_s < MIN_DURATION_S - 1.5 / SAMPLE_RATE_HZ:
+    if duration_s < SHORTEST_S:
         raise AudioError(f"{name} must last {MIN_DURATION_S} s or more. Received: {duration_s:.4g} s.")
     if duration_s > MAX_DURATION_S:
         raise AudioError(f"{name} must last {MAX_DURATION_S // 3600} h or less. Received: {duration_s / 3600:.4g} h.")

@@ -55,9 +55,8 @@ def parse(text: str, label: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{label}, line {mark.line + 1}" if mark else label
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        if (
-            "maximum nesting depth" in problem
-        ):  # libyaml of PyYAML 6.0.4 looks ahead, and has a greater limit of its own
+        # libyaml of PyYAML 6.0.4 looks ahead, and has a greater limit of its own
+        if "maximum nesting depth" in problem:
             problem = _TOO_DEEP
         raise ConfigError(f"{place}: not valid YAML: {problem}.") from error
     except ConfigError:

@@ -157,14 +157,14 @@ def _hear(root: Path, file: str) -> _Heard:
 
 
 def _not_there(excerpts: Iterable[tuple[str, float, float]], durations_s: dict[str, float]) -> Iterator[str]:
-    from serzoo.audio import MIN_DURATION_S
+    from serzoo.audio import MIN_DURATION_S, SHORTEST_S
 
     for file, start, end in excerpts:
         if file not in durations_s:
             continue
         duration_s = durations_s[file]
         beyond = duration_s + MIN_DURATION_S < end < float("inf")  # corpora round
-        if beyond or min(end, duration_s) - start < MIN_DURATION_S - 1e-3:
+        if beyond or min(end, duration_s) - start < SHORTEST_S:
             yield f"{file} lasts {duration_s:.3f} s, of which {start:g} to {end:g} s are asked for"
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from serzoo.audio import MIN_DURATION_S, SAMPLE_RATE_HZ
+from serzoo.audio import MIN_DURATION_S, SAMPLE_RATE_HZ, SHORTEST_S
 from serzoo.export.wav import OK, read_wavs
 from serzoo.listener import BATCH_S, WHOLE_CLIP_S
 
 _MIN_SAMPLES = round(MIN_DURATION_S * SAMPLE_RATE_HZ)  # of what is left after a window
-_MIN_CLIP_SAMPLES = math.ceil(MIN_DURATION_S * SAMPLE_RATE_HZ - 1.5)  # as of a file at another rate, which is rounded
+_MIN_CLIP_SAMPLES = math.ceil(SHORTEST_S * SAMPLE_RATE_HZ)
 _MAX_AMPLITUDE = 1e10  # as of audio.read
 
 _WAVEFORM = tf.TensorSpec([None, None], tf.float32, "waveform")

@@ -97,7 +97,7 @@ def _examined(file):
             _text("The WAV file is cut: its header promises ", promised, " bytes of sound, ", present, " are there."),
         ),
         (
-            duration_s < audio.MIN_DURATION_S - 1.5 / audio.SAMPLE_RATE_HZ,
+            duration_s < audio.SHORTEST_S,
             _text(f"A clip must last {audio.MIN_DURATION_S} s or more. Received: ", duration_s, " s."),
         ),
         (

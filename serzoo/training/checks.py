@@ -1,6 +1,6 @@
 """What is asked of the data before the first step, so that no training ends in a task that could not be learnt."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import pandas as pd
@@ -126,16 +126,16 @@ def check_labels(config, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]
                 )
 
 
-def check_scales(config, tables: Iterable[pd.DataFrame]) -> None:
+def check_scales(config, tables: Sequence[pd.DataFrame]) -> None:
     """Check that the values of every continuous head lie on its scale, those of tested speakers, too.
 
     Raises:
         CorpusError: if one is no number or lies outside.
     """
     for head, settings in config.heads.items():
-        for table in tables if settings.scale else ():
-            for corpus, rows in table.groupby("corpus"):
-                if head in rows:
+        for table in tables:
+            if settings.scale and head in table:
+                for corpus, rows in table.groupby("corpus"):
                     scales.encode(rows[head], settings.scale, f"{head} of {corpus}")
 
 
