@@ -14,6 +14,7 @@ import numpy as np
 
 from serzoo import containers
 from serzoo.errors import AudioError, MissingFileError
+from serzoo.files import below, check_names
 from serzoo.samples import (
     MAX_CHANNELS,
     MAX_DURATION_S,
@@ -161,11 +162,12 @@ def info(path: str | os.PathLike) -> Info:
 
 
 def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
-    """List the sound files below a folder, by suffix, in sorted order; hidden files and folders are skipped.
+    """List the sound files below a folder, by suffix, in sorted order, as :func:`serzoo.files.below` does.
 
     Args:
-        folder: where to look, at any depth.
-        foreign: list sound in formats that cannot be read, too, such as M4A, for whoever names what was left out.
+        folder: where to look, at any depth; hidden files and folders are skipped, and links are followed.
+        foreign: list sound in formats that cannot be read, too, such as M4A, and under names that are not valid UTF-8,
+            for whoever names what was left out.
 
     Returns:
         Paths that start with ``folder``; empty if there are none.
@@ -173,6 +175,7 @@ def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
     Raises:
         MissingFileError: if the folder does not exist.
         AudioError: if it is a file.
+        CorpusError: if the name of a sound file is not valid UTF-8, without ``foreign``.
 
     Example:
         >>> [path.name for path in find("tests/data")][:1]
@@ -184,12 +187,7 @@ def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
     if not folder.is_dir():
         raise AudioError(f"{folder} is a file; a folder is needed.")
     suffixes = containers.SUFFIXES | containers.FOREIGN_SUFFIXES if foreign else containers.SUFFIXES
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes
-        ]
-    return sorted(path for path in found if path.is_file())
+    found = below(folder, suffixes, strict=False)
+    if not foreign:
+        check_names(folder, found)
+    return sorted(path for path in map(folder.joinpath, found) if path.is_file())

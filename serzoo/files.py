@@ -1,16 +1,88 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and those below a folder."""
 
 import contextlib
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from serzoo.errors import RunError
+from serzoo.errors import CorpusError, RunError
 
 CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
 RECORDINGS = "recordings.csv.gz"  # of a run: what it trained on, validated on and tested, by its samples
+
+
+def below(
+    folder: str | os.PathLike, suffixes: Iterable[str], *, max_depth: float = math.inf, strict: bool = True
+) -> list[str]:
+    """List the files below a folder, hidden ones left out.
+
+    Links are followed. A folder is listed once, however many links lead to it, and by a path without one if it has one.
+
+    Args:
+        folder: an existing folder.
+        suffixes: file name endings to keep, lower case, with the dot; case is ignored.
+        max_depth: number of folder levels below ``folder`` to enter.
+        strict: whether a folder that cannot be listed is an error; else it is left out.
+
+    Returns:
+        Posix paths relative to ``folder``, sorted.
+
+    Raises:
+        OSError: if a folder cannot be listed, and ``strict``.
+
+    Example:
+        >>> below("tests/data/emodb", [".wav"])[:1]
+        ['wav/03a01Wa.wav']
+    """
+    suffixes = tuple(suffixes)
+    found, seen = [], set()
+    pending = [("", 0)]
+    while pending:
+        prefix, depth = pending.pop()
+        path = os.path.join(folder, prefix)
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(path) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except OSError:
+            if strict:
+                raise
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            is_link = entry.is_symlink()
+            if os.path.isdir(entry.path) if is_link else entry.is_dir():
+                if depth < max_depth:
+                    # the last is taken first, and links when nothing else is left
+                    pending.insert(0 if is_link else len(pending), (f"{prefix}{entry.name}/", depth + 1))
+            elif entry.name.lower().endswith(suffixes):
+                found.append(prefix + entry.name)
+    return sorted(found)
+
+
+def check_names(folder: str | os.PathLike, names: Iterable[str]) -> None:
+    """Check that file names can be written down: on Linux they may be any bytes.
+
+    Args:
+        folder: that the files lie in, for the message.
+        names: paths relative to it.
+
+    Raises:
+        CorpusError: if one is not valid UTF-8.
+    """
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            path = os.path.join(folder, name)
+            raise CorpusError(f"The name of a recording must be valid UTF-8. Received: {path!r}.") from error
 
 
 def replace_file(path: str | os.PathLike, data: bytes) -> None:

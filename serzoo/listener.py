@@ -110,11 +110,17 @@ class Listener:
             >>> serzoo.load("runs/dimensional").dimensions("call.mp3")  # doctest: +SKIP
             {'arousal': 3.4, 'valence': 2.1}
         """
-        found = {}
-        for task in (task for task, classes in self.heads.items() if scales.scale_of(classes)):
-            shares = mean_over_pieces(lambda clips, task=task: self.probabilities(clips, task), source, sample_rate_hz)
-            found[task] = float(scales.decode(shares[None], scales.scale_of(self.heads[task]))[0])
-        return found
+        held = [task for task, classes in self.heads.items() if scales.scale_of(classes)]
+        if not held:
+            return {}
+
+        def judge(clips):
+            answers = self.predict_on_batch(padded(clips))
+            return np.concatenate([np.asarray(answers[task], "float32") for task in held], axis=1)
+
+        shares = mean_over_pieces(judge, source, sample_rate_hz).reshape(-1, 1, 2)  # (heads, 1, ends)
+        values = scales.values_of(dict(zip(held, shares, strict=True)), {task: self.heads[task] for task in held})
+        return {task: float(value[0]) for task, value in values.items()}
 
     def segments(self, source, sample_rate_hz: int | None = None, *, window_s: float = 3.0, hop_s: float = 1.0) -> list:
         """Judge a recording piece by piece, in memory that does not grow with its length.

@@ -65,7 +65,7 @@ def ua(confusion: np.ndarray) -> np.ndarray:
     Reference:
         Schuller et al. (2009), The INTERSPEECH 2009 Emotion Challenge. https://doi.org/10.21437/Interspeech.2009-103
     """
-    return _mean_over_classes(recalls(confusion))
+    return mean_of_defined(recalls(confusion))
 
 
 def wa(confusion: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """
     counts = _checked(confusion)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    return _mean_over_classes(_ratio(2 * hits, counts.sum(axis=-1) + counts.sum(axis=-2)))
+    return mean_of_defined(_ratio(2 * hits, counts.sum(axis=-1) + counts.sum(axis=-2)))
 
 
 def micro_f1(confusion: np.ndarray) -> np.ndarray:
@@ -120,11 +120,8 @@ def micro_f1(confusion: np.ndarray) -> np.ndarray:
         >>> float(micro_f1([[9, 1], [2, 4]]))
         0.8125
     """
-    counts = _checked(confusion)
-    hits = np.trace(counts, axis1=-2, axis2=-1)
-    misses = counts.sum(axis=(-2, -1)) - hits
     # A miss is one false negative for its true class and one false positive for the predicted one.
-    return _ratio(2 * hits, 2 * hits + misses + misses)
+    return wa(confusion)
 
 
 def recalls(confusion: np.ndarray) -> np.ndarray:
@@ -142,6 +139,24 @@ def recalls(confusion: np.ndarray) -> np.ndarray:
     """
     counts = _checked(confusion)
     return _ratio(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
+
+
+def mean_of_defined(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean of the figures that are defined.
+
+    Args:
+        values: figures, NaN where one is not defined.
+        axis: the axis to average over.
+
+    Returns:
+        Means, without that axis; NaN where no figure is defined.
+
+    Example:
+        >>> mean_of_defined(np.array([[0.5, np.nan], [np.nan, np.nan]]))
+        array([0.5, nan])
+    """
+    defined = ~np.isnan(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis=axis), defined.sum(axis=axis))
 
 
 def ccc(truth: Sequence, predicted: Sequence) -> np.ndarray:
@@ -281,15 +296,10 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return out[()]
 
 
-def _mean_over_classes(values: np.ndarray) -> np.ndarray:
-    defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
-
-
 def _codes(values: Sequence, index: dict, what: str) -> np.ndarray:
     # NaN is never found here, not even beside a NaN label: a missing label is the caller's to drop and count.
-    codes = [index.get(value, -1) if value == value else -1 for value in np.asarray(values, dtype=object).tolist()]
-    codes = np.asarray(codes, dtype=np.int64)
+    values = np.asarray(values, dtype=object).tolist()
+    codes = np.asarray([index.get(value, -1) if value == value else -1 for value in values], dtype=np.int64)
     if (codes < 0).any():
         unknown = sorted({repr(values[i]) for i in np.flatnonzero(codes < 0).tolist()})
         allowed = ", ".join(map(str, index))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from serzoo import audio, corpora
-from serzoo.errors import CorpusError
+from serzoo.errors import CorpusError, join
 
 CLEAN, NOISE_ALONE = "clean", "noise_alone"
 
@@ -25,7 +25,8 @@ class Noises:
         roots: root folder of each noise corpus.
 
     Raises:
-        CorpusError: if there is no recording, or one of them is silent or has no type.
+        CorpusError: if there is no recording, or one of them is silent, has no type or a type named ``"clean"`` or
+            ``"noise_alone"``.
         AudioError: if one cannot be read, or is not finite.
     """
 
@@ -35,6 +36,11 @@ class Noises:
             raise CorpusError(f"Noise needs recordings, each with a type. Received: {without}.")
         self.table = table.reset_index(drop=True)
         self.types = sorted(set(table["noise"]))
+        if reserved := {CLEAN, NOISE_ALONE}.intersection(self.types):
+            raise CorpusError(
+                f"No type of noise may be named {CLEAN} or {NOISE_ALONE}, which mean clean speech and noise in which "
+                f"nobody speaks. Received: {join(sorted(reserved))}."
+            )
         self.targets = (
             table["noise"].to_numpy(object)[:, None] == np.array([*self.types, CLEAN, NOISE_ALONE], object)[None]
         ).astype("float32")  # (recordings, classes)
@@ -76,12 +82,18 @@ def read(roots: Mapping[str, str | Path], split: str = "train") -> Noises:
         The recordings.
 
     Raises:
-        CorpusError: if a corpus cannot be read, or has no recording in the split.
+        CorpusError: if a corpus cannot be read, has no recording in the split, or has splits to which some of its
+            recordings do not belong.
     """
     parts = []
     for name, root in roots.items():
         table = corpora.read_noise(name, root)
         if table["split"].notna().any():
+            if without := table["file"][table["split"].isna()].tolist():
+                raise CorpusError(
+                    f"Where {name} has splits, each recording must belong to one. Received {len(without)} without: "
+                    f"{join(without, 3)}."
+                )
             table = table[table["split"] == split]
         if table.empty:
             raise CorpusError(f"{name} has no recording in its split {split!r}: {root}.")

@@ -45,7 +45,8 @@ def list_models(pattern: str = "*", *, pretrained: bool = False, licence: str | 
     """Names of models, or of the weights that ship with them.
 
     Args:
-        pattern: shell pattern, such as ``"*mtl*"``; it is matched against the name, and against ``name.tag``.
+        pattern: shell pattern, such as ``"*mtl*"``; it is matched against the name, and against ``name.tag`` of its
+            weights.
         pretrained: list weights, as ``name.tag``, instead of bare names.
         licence: ``"commercial"`` for weights that may be used for any purpose, or the SPDX name of a licence, such as
             ``"CC-BY-NC-SA-4.0"``; a bare name is listed if some of its weights have it.
@@ -62,7 +63,7 @@ def list_models(pattern: str = "*", *, pretrained: bool = False, licence: str | 
         kept = matching(name, raw_entries(name)["weights"], pattern, licence)
         if pretrained:
             found += [f"{name}.{entry['tag']}" for entry in kept]
-        elif fnmatch.fnmatchcase(name, pattern) and (kept or licence is None):
+        elif kept or (licence is None and fnmatch.fnmatchcase(name, pattern)):
             found.append(name)
     return sorted(found)
 

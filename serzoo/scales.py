@@ -18,7 +18,8 @@ import numpy as np
 from serzoo.errors import CorpusError
 
 DIMENSIONS = ("arousal", "valence", "dominance")
-_ENDS = re.compile(r"low (\S+)\nhigh (\S+)")
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+_ENDS = re.compile(rf"low {_NUMBER}\nhigh {_NUMBER}")
 
 
 def ends(scale: Sequence[float]) -> list[str]:

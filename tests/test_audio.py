@@ -1,5 +1,6 @@
 """What is heard: values, lengths, blocks, excerpts and arrays. Files that are odd or broken: test_containers.py."""
 
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -11,7 +12,7 @@ import soundfile
 import soxr
 
 from serzoo import audio
-from serzoo.errors import AudioError, MissingFileError
+from serzoo.errors import AudioError, CorpusError, MissingFileError
 
 # soxr HQ leaves 20 bits; measured 3e-6 on full-scale tones.
 TONE_TOLERANCE = 2e-5
@@ -326,6 +327,26 @@ def test_find_lists_sound_in_order_and_nothing_hidden(tmp_path):
         audio.find(tmp_path / "nowhere")
     with pytest.raises(AudioError, match="is a file"):
         audio.find(tmp_path / "notes.txt")
+
+
+def test_find_follows_links_and_lists_a_folder_once(tmp_path):
+    for name in ("real/deep/a.wav", "data/own/b.wav"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    data = tmp_path / "data"
+    for link, target in {"far": "../real", "a_copy": "own", "own/back": "..", "self": "self", "gone.wav": "x"}.items():
+        (data / link).symlink_to(target)
+    assert [path.relative_to(data).as_posix() for path in audio.find(data)] == ["far/deep/a.wav", "own/b.wav"]
+
+
+def test_find_refuses_names_that_are_no_text(tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"l\xe4rm.wav")).touch()
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(CorpusError, match=r"must be valid UTF-8. Received: '.*l\\udce4rm.wav'"):
+        audio.find(tmp_path)
+    assert len(audio.find(tmp_path, foreign=True)) == 1  # predict judges it
 
 
 def test_import_is_light():

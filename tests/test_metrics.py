@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from serzoo import metrics
@@ -162,6 +163,8 @@ def test_refusals_say_what_came():
         metrics.confusion(["anger"], ["joy"], LABELS)
     with pytest.raises(UnknownNameError, match="truth holds labels that are no class: nan"):
         metrics.confusion([float("nan")], ["anger"], LABELS)
+    with pytest.raises(UnknownNameError, match="truth holds labels that are no class: 'joy'"):
+        metrics.confusion(pd.Series(["anger", "joy"], index=[5, 9]), ["anger", "fear"], LABELS)
     with pytest.raises(ValueError, match="each class once"):
         metrics.confusion(["anger"], ["anger"], ["anger", "anger"])
     with pytest.raises(ValueError, match=r"Received: \(2, 3\)"):

@@ -139,6 +139,19 @@ def test_a_split_without_a_recording(tmp_path):
         noises.read({"esc10": root}, "test")
 
 
+def test_recordings_without_a_split_beside_others_are_named(tmp_path):
+    loud = (0.1 * RNG.standard_normal(4000), 16000)
+    with pytest.raises(CorpusError, match="folder has splits, .* one. Received 1 without: rain/b.wav"):
+        noises.read(write(tmp_path, train__wind__a=loud, rain__b=loud))
+
+
+@pytest.mark.parametrize("name", ["clean", "noise_alone"])
+def test_types_that_mean_something_else_are_refused(tmp_path, name):
+    loud = (0.1 * RNG.standard_normal(4000), 16000)
+    with pytest.raises(CorpusError, match=f"may be named clean or noise_alone, .* Received: {name}"):
+        noises.read(write(tmp_path, **{f"{name}/a": loud, "rain/b": loud}))
+
+
 def test_what_training_heard_of_a_corpus():
     train = {"esc10": {"types": ["dog", "rain"], "split": "train"}}
     whole = {"esc10": {"types": ["rain", "siren"], "split": None}, "demand": {"types": ["park"], "split": None}}

@@ -53,6 +53,7 @@ def test_unknown_names_get_the_nearest(call):
 def test_list_models(shelf):
     assert registry.list_models() == ["a_mtl", "b"]
     assert registry.list_models("*mtl*") == ["a_mtl"]
+    assert registry.list_models("*.emodb4") == ["a_mtl"]
     assert registry.list_models("nothing") == []
     tags = ["a_mtl.emodb4", "a_mtl.ravdess8", "a_mtl.ravdess8-fold0", "a_mtl.ravdess8-fold1"]
     assert registry.list_models(pretrained=True) == tags

@@ -39,7 +39,9 @@ def test_refusals():
         scales.encode(["high"], (1, 5))
 
 
-@pytest.mark.parametrize("classes", [["female", "male"], ["anger"], [], ["low 1.0", "high 2.0", "high 3.0"]])
+@pytest.mark.parametrize(
+    "classes", [["female", "male"], ["anger"], [], ["low 1.0", "high 2.0", "high 3.0"], ["low arousal", "high arousal"]]
+)
 def test_other_classes_are_no_scale(classes):
     assert scales.scale_of(classes) is None
 

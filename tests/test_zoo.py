@@ -178,6 +178,8 @@ def test_new_classes_keep_the_trunk(shipped, tmp_path):
     _, models = shipped
     # Their architecture and front end differ from those of the YAML: the weights must stay with their own.
     old, new = models["toy-fold0"], serzoo.load(f"{NAME}.toy-fold0", classes=["happy", "sad"])
+    old.card["temperature"] = 0.5
+    assert building.with_classes(old, ["happy", "sad"]).card["temperature"] is None
     assert new.heads == {"emotion": ["happy", "sad"], "gender": ["female", "male"]}
     assert new.tag is None and new.licence == "CC0-1.0" and new.training_speakers == {"emodb": ["03", "08"]}
     np.testing.assert_array_equal(answer(new)["gender"], answer(old)["gender"])
@@ -197,6 +199,18 @@ def test_copied_weights(shipped):
     assert_same(models["toy"], other)
     with pytest.raises(WeightsError, match="cannot start from"):
         building.copy_weights(models["toy"], building.build(config.load(NAME), models["toy"].heads))
+
+
+def test_copied_weights_are_those_of_all_layers_that_have_some():
+    small, settings = trained(seed=9)
+    deeper = config.override(settings, {"model.conv_filters": [4, 4, 6, 6, 6, 6]})
+    with pytest.raises(WeightsError, match="cannot start from .*: their layers .*conv6"):
+        building.copy_weights(building.build(deeper, small.heads), small)
+    quiet = config.override(settings, {"frontend.denoise": "spectral_subtraction"})
+    denoised = building.build(quiet, small.heads, seed=1)
+    building.copy_weights(small, denoised)
+    for one, other in zip(small.get_weights(), denoised.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 # --- weights that are not right -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from serzoo.corpora.corpus import CorpusInfo
+from serzoo.corpora.corpus import NO_SUCH_FILE, CorpusInfo
 from serzoo.corpora.findings import Findings
 from serzoo.corpora.noise import noise_names
 from serzoo.corpora.noise.check import NoiseReport, check_noise
@@ -51,7 +51,7 @@ class Report(Findings):
 
     @property
     def problems(self) -> list[str]:
-        """One line for each kind of difference and each bad file; notes and skipped files are no problem."""
+        """One line for each kind of difference and each bad file; notes and files skipped by choice are no problem."""
         problems = []
         for kind, counts in (("emotion", self.emotions), ("gender", self.genders), ("speaker", self.speakers)):
             wrong = [
@@ -59,6 +59,8 @@ class Report(Findings):
             ]
             if wrong:
                 problems.append(f"files by {kind}: {', '.join(wrong)}")
+        if missing := self.skipped.get(NO_SUCH_FILE):
+            problems.append(f"{NO_SUCH_FILE}: {len(missing)} ({some(missing)})")
         return problems + super().problems
 
     def _lines(self) -> Iterator[str]:

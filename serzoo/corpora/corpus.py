@@ -4,11 +4,12 @@ A corpus is one file with two public names, ``INFO`` (a :class:`CorpusInfo`) and
 :class:`Scan`), and one line in ``serzoo/corpora/readers.py``.
 """
 
-import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from serzoo.files import below, check_names
 
 EMOTIONS = (
     "anger",
@@ -27,6 +28,7 @@ EMOTIONS = (
 )
 COLUMNS = ("corpus", "file", "start", "end", "emotion", "gender", "speaker", "session", "text")
 OWN_LICENCE = "as its owner says"  # of what nobody wrote one down for
+NO_SUCH_FILE = "no such file"  # why a row of a list is skipped
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
 
 
@@ -86,7 +88,7 @@ class Scan(NamedTuple):
 
 
 def find_files(root: Path, max_depth: int, suffixes: Iterable[str] = AUDIO_SUFFIXES) -> list[str]:
-    """List the files below a folder, hidden ones left out.
+    """List the files below a folder as :func:`serzoo.files.below` does.
 
     The depth is bounded so that a wrong root, such as a home folder, is told quickly.
 
@@ -100,26 +102,15 @@ def find_files(root: Path, max_depth: int, suffixes: Iterable[str] = AUDIO_SUFFI
 
     Raises:
         OSError: if a folder cannot be listed.
+        CorpusError: if the name of a file is not valid UTF-8.
 
     Example:
         >>> find_files(Path("RAVDESS"), max_depth=1)  # doctest: +SKIP
         ['Actor_01/03-01-01-01-01-01-01.wav', ...]
     """
-    suffixes = tuple(suffixes)
-    found = []
-    pending = [("", 0)]
-    while pending:
-        prefix, depth = pending.pop()
-        with os.scandir(root / prefix) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    if depth < max_depth:
-                        pending.append((f"{prefix}{entry.name}/", depth + 1))
-                elif entry.name.lower().endswith(suffixes):
-                    found.append(prefix + entry.name)
-    return sorted(found)
+    found = below(root, suffixes, max_depth=max_depth)
+    check_names(root, found)
+    return found
 
 
 def scan_names(
@@ -164,7 +155,7 @@ def split_copies(files: Iterable[str], key: Callable[[str], Hashable] | None = N
 
     Args:
         files: posix paths; two with the same key are copies.
-        key: path to what names the utterance; by default the file name without folders and suffix.
+        key: path to what names the utterance; by default the file name without folders and suffix, case ignored.
 
     Returns:
         ``(kept, others)``, each sorted.
@@ -176,7 +167,7 @@ def split_copies(files: Iterable[str], key: Callable[[str], Hashable] | None = N
     kept: dict[Hashable, str] = {}
     others = []
     for file in sorted(files, key=lambda f: (f.count("/"), not f.lower().endswith(".wav"), f)):
-        utterance = (key or stem_of)(file)
+        utterance = key(file) if key else stem_of(file).lower()
         if utterance in kept:
             others.append(file)
         else:

@@ -77,7 +77,7 @@ def scan(root: Path) -> Scan:
         >>> scan(Path("EMOVO")).rows[0]["emotion"]  # doctest: +SKIP
         'disgust'
     """
-    return scan_names(INFO.name, find_files(root, max_depth=2), _row, key=lambda file: stem_of(file).lower())
+    return scan_names(INFO.name, find_files(root, max_depth=2), _row)
 
 
 def _row(file: str) -> dict[str, Any] | str:

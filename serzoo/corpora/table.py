@@ -12,14 +12,16 @@ the nearest folder above the table in which the first file exists is taken.
 
 import functools
 import math
+import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from serzoo.corpora import table_files
-from serzoo.corpora.corpus import COLUMNS, EMOTIONS, OWN_LICENCE, CorpusInfo, Scan
+from serzoo.corpora.corpus import COLUMNS, EMOTIONS, NO_SUCH_FILE, OWN_LICENCE, CorpusInfo, Scan
 from serzoo.errors import CorpusError, join
+from serzoo.scales import DIMENSIONS
 
 ROOT_MAY_BE_FILE = True
 
@@ -78,7 +80,8 @@ def scan(
         delimiter: of a CSV file; by default the one of comma, semicolon and tab that the header has.
 
     Returns:
-        The rows in the order of the table, and the skipped files: those that are not there.
+        The rows in the order of the table, and the skipped files: those that are not there. ``arousal``, ``valence``
+        and ``dominance`` are numbers where they can be read as such.
 
     Raises:
         CorpusError: if the file has another encoding or form, lacks a column, has a label that is not known, times
@@ -126,7 +129,7 @@ def scan(
             f"None of the {len(missing)} files of {where} is there, the first {missing[0]} in {str(base)!r}. "
             "Write them relative to it, or read the table with serzoo.corpora.read(..., folder=...)."
         )
-    return Scan(rows, {"no such file": missing} if missing else {})
+    return Scan(rows, {NO_SUCH_FILE: missing} if missing else {})
 
 
 def folder(root: Path, folder: str | PathLike | None = None, **options: Any) -> Path:
@@ -187,6 +190,8 @@ def _row(
                 row[ours] = _GENDERS[label]
             elif label not in _NO_GENDER:
                 unknown["genders"].add(str(value).strip())
+        elif ours in DIMENSIONS:
+            row[ours] = _number(value)
         else:
             row[ours] = str(value).strip() if ours in COLUMNS else value
     row = {key: value for key, value in row.items() if not _is_nan(value)}
@@ -202,6 +207,13 @@ def _row(
 
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)  # a Parquet table may hold arrays, too
+
+
+def _number(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError):  # a column of their own that has this name, as long as no model learns it
+        return value
 
 
 def _seconds(where: str, number: int, name: str, value: Any) -> float:
@@ -237,6 +249,9 @@ def _folder_of(root: Path, folder: str | PathLike | None, first: list[Any]) -> P
 
 def _relative(base: Path, file: str) -> str:
     path = Path(file)
-    if path.is_absolute() and path.is_relative_to(base.absolute()):
-        path = path.relative_to(base.absolute())
+    if path.is_absolute():
+        for resolve in (os.path.abspath, os.path.realpath):  # as both are written, then without links
+            whole = Path(resolve(path.parent), path.name)
+            if whole.is_relative_to(resolve(base)):
+                return whole.relative_to(resolve(base)).as_posix()
     return path.as_posix()

@@ -61,7 +61,7 @@ def scan(root: Path) -> Scan:
         >>> scan(Path("TESS")).rows[0]["text"]  # doctest: +SKIP
         'Say the word back'
     """
-    return scan_names(INFO.name, find_files(root, max_depth=3), _row, key=lambda file: stem_of(file).lower())
+    return scan_names(INFO.name, find_files(root, max_depth=3), _row)
 
 
 def _row(file: str) -> dict[str, Any] | str:

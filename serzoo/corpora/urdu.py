@@ -48,7 +48,7 @@ def scan(root: Path) -> Scan:
         >>> scan(Path("URDU-Dataset")).rows[0]["speaker"]  # doctest: +SKIP
         'SF1'
     """
-    return scan_names(INFO.name, find_files(root, max_depth=2), _row, key=lambda file: stem_of(file).lower())
+    return scan_names(INFO.name, find_files(root, max_depth=2), _row)
 
 
 def _row(file: str) -> dict[str, Any] | str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serzoo import scales
 from serzoo.errors import CorpusError, join
 from serzoo.evaluation import leaks
 from serzoo.evaluation import predictions as tables
@@ -88,7 +89,7 @@ def given(found: Judged, table: pd.DataFrame, judged: np.ndarray) -> Answers:
         )
     for ours, theirs in (("truth", "emotion"), ("speaker", "speaker")):
         known = table[theirs].to_numpy(object)[place]
-        differs = np.flatnonzero(told[ours].to_numpy(object) != known)
+        differs = np.flatnonzero((told[ours].to_numpy(object) != known) & ~(told[ours].isna() & pd.isna(known)))
         if len(differs):
             row = told.iloc[differs[0]]
             raise CorpusError(
@@ -114,7 +115,7 @@ class Asked:
 
     Raises:
         SpeakerLeakError: if a network was trained on a speaker that it shall judge.
-        CorpusError: if there is nothing to judge.
+        CorpusError: if there is nothing to judge, or a label lies off the scale of its head.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class Asked:
         if len(self._networks) == 1 and len(found.networks) == 1:
             self.answers.name = full_name(self._first)
         self._table = self._known(table, list(self._first.classes))
+        self._check_scales(self._first)
         self._refuse_speakers(self._first, self._networks[0])
 
     def listen(self) -> Answers:
@@ -191,6 +193,12 @@ class Asked:
                 f"No row is left to judge. Classes of the model: {', '.join(classes)}. Dropped: {self.answers.dropped}."
             )
         return table[known].reset_index(drop=True)
+
+    def _check_scales(self, model: Any) -> None:
+        for head, classes in model.heads.items():
+            if head in self._table and (scale := scales.scale_of(classes)):
+                for corpus, rows in self._table.groupby("corpus"):
+                    scales.encode(rows[head], scale, f"{head} of {corpus}")
 
     def _rows(self, network: Network) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Rows that a network judges, and those of its validation speakers."""

@@ -18,7 +18,7 @@ import pandas as pd
 
 from serzoo.corpora.forms import persons
 from serzoo.errors import unknown_name
-from serzoo.evaluation.predictions import PREFIX, classes
+from serzoo.evaluation.predictions import arrays, classes
 
 METHODS = ("bca", "percentile", "studentised")
 DEFAULT_METHOD = "studentised"
@@ -51,7 +51,7 @@ class Intervals(NamedTuple):
 
     Attributes:
         value: figures of all speakers, shape ``(figures,)``.
-        low: lower ends, shape ``(figures,)``; NaN where there are fewer than two speakers.
+        low: lower ends, shape ``(figures,)``; NaN where there are fewer than two speakers, or in one of the groups.
         high: upper ends, shape ``(figures,)``.
     """
 
@@ -86,12 +86,11 @@ def speaker_confusions(predictions: pd.DataFrame) -> SpeakerConfusions:
     seeds = sorted(predictions["seed"].unique().tolist())
     speaker = pd.MultiIndex.from_tuples(speakers).get_indexer(pairs)
     seed = np.searchsorted(seeds, predictions["seed"].to_numpy())
-    truth = pd.Index(labels).get_indexer(predictions["truth"])
+    probabilities, truth = arrays(predictions)
     if (truth < 0).any():
         raise unknown_name("class", predictions["truth"].iloc[int(np.argmin(truth))], labels)
-    answer = predictions[[PREFIX + label for label in labels]].to_numpy().argmax(axis=1)
     shape = (len(speakers), len(seeds), len(labels), len(labels))
-    flat = np.ravel_multi_index((speaker, seed, truth, answer), shape)
+    flat = np.ravel_multi_index((speaker, seed, truth, probabilities.argmax(axis=1)), shape)
     counts = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
     return SpeakerConfusions(counts.astype(np.float64), [tuple(pair) for pair in speakers], seeds, labels)
 
@@ -139,11 +138,13 @@ def intervals(
     """
     if method not in METHODS:
         raise unknown_name("bootstrap method", method, METHODS)
+    sizes = [len(counts)]
     if strata is not None:
         counts = counts[np.argsort(strata, kind="stable")]
+        sizes = np.unique(strata, return_counts=True)[1]
     total = counts.sum(axis=0)[None]
     value = statistic(total)[0]
-    if len(counts) < 2:
+    if min(sizes) < 2:
         return Intervals(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
     spread = _by_influence(influence, counts) if influence else _by_jackknife(statistic, counts)
     drawn, spreads = [], []

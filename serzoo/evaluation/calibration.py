@@ -140,14 +140,13 @@ def negative_log_likelihood(probabilities: np.ndarray, truth: np.ndarray) -> flo
 
 
 def _arrays(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    labels = tables.classes(predictions)
-    truth = pd.Index(labels).get_indexer(predictions["truth"])
+    probabilities, truth = tables.arrays(predictions)
     if (truth < 0).any():
         raise CorpusError(
-            f"Every truth must be one of {', '.join(labels)}. "
+            f"Every truth must be one of {', '.join(tables.classes(predictions))}. "
             f"Received: {predictions['truth'].iloc[int(np.argmin(truth))]!r}."
         )
-    return predictions[[tables.PREFIX + label for label in labels]].to_numpy(np.float64), truth
+    return probabilities, truth
 
 
 def _soften(probabilities: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:

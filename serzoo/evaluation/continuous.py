@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from serzoo import metrics
 from serzoo.corpora.forms import persons
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.bootstrap import intervals
 
 FIGURES = ("ccc", "pcc", "mae", "rmse")
+_NO_SPREAD = 1e-12  # of the mean square: what rounding leaves of the variance of a constant
 
 
 def continuous(predictions: pd.DataFrame, **options: Any) -> dict[str, dict[str, Any]]:
@@ -60,12 +62,14 @@ def _figures(sums: np.ndarray) -> np.ndarray:
     n = sums[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_x, mean_y, xx, yy, xy, distance = (sums[..., i] / n for i in range(1, 7))
-        spread_x, spread_y = (np.maximum(square - mean**2, 0) for square, mean in ((xx, mean_x), (yy, mean_y)))
-        shared = xy - mean_x * mean_y
+        spread_x, spread_y = (
+            np.where(square - mean**2 > _NO_SPREAD * square, square - mean**2, 0.0)
+            for square, mean in ((xx, mean_x), (yy, mean_y))
+        )
+        shared = np.where(spread_x * spread_y > 0, xy - mean_x * mean_y, 0.0)
         ccc = 2 * shared / (spread_x + spread_y + (mean_x - mean_y) ** 2)
         pcc = shared / np.sqrt(spread_x * spread_y)
+        ccc, pcc = (np.where(n < 2, np.nan, figure) for figure in (ccc, pcc))
         rmse = np.sqrt(np.maximum(xx - 2 * xy + yy, 0))
         by_seed = np.stack([ccc, pcc, distance, rmse], axis=-1)  # (draws, seeds, figures)
-        by_seed[~np.isfinite(by_seed)] = np.nan
-        defined = ~np.isnan(by_seed)
-        return np.where(defined, by_seed, 0.0).sum(axis=1) / defined.sum(axis=1)
+    return metrics.mean_of_defined(np.where(np.isfinite(by_seed), by_seed, np.nan), axis=1)

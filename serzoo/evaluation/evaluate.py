@@ -57,8 +57,9 @@ def evaluate(
 
     Returns:
         What :func:`serzoo.evaluation.summarize` gives, and ``model, licence, parameters, corpora, protocol, fold``;
+        ``condition`` that these figures are for, the clean one where there is one; None if the predictions name none;
         ``dropped``: rows by reason; ``failed``: ``[{"corpus", "file", "reason"}]`` of unreadable recordings, the rest
-        being judged without them; ``shared_speakers`` and ``shared_recordings``, and
+        being judged, or played on the page, without them; ``shared_speakers`` and ``shared_recordings``, and
         ``speakers_compared``: whether there was a model to compare them with; ``audio_s``; ``calibration``:
         ``{"before", "after", "temperature", "fitted_on"}``, the first two of
         :func:`serzoo.evaluation.calibration.calibration`; ``conditions``: figures by condition, if the predictions hold
@@ -99,6 +100,7 @@ def evaluate(
         "corpora": sorted(corpora),
         "protocol": protocol,
         "fold": fold,
+        "condition": main["condition"].iloc[0] if "condition" in main else None,
         **summary,
         "dropped": added(skipped, dropped, answers.dropped, summary["dropped"]),
         "failed": answers.failed,

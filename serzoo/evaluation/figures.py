@@ -23,12 +23,27 @@ def percent(entry: Mapping[str, float], sign: str = "") -> str:
         >>> percent({"value": 0.605, "ci_low": None, "ci_high": None})
         '60.5'
     """
-    # what is not a number is null in a file
-    value, low, high = (math.nan if entry[key] is None else entry[key] for key in ("value", "ci_low", "ci_high"))
-    if math.isnan(value):
-        return "-"
-    text = f"{100 * value:{sign}.1f}"
-    return text if math.isnan(low) else f"{text} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+    return _written(entry, 100, f"{sign}.1f")
+
+
+def decimal(entry: Mapping[str, float]) -> str:
+    """Write a figure that is no share, such as a CCC, with its interval.
+
+    Example:
+        >>> decimal({"value": 0.6051, "ci_low": 0.5604, "ci_high": 0.6482})
+        '0.605 [0.560, 0.648]'
+    """
+    return _written(entry, 1, ".3f")
+
+
+def interval(entry: Mapping[str, float]) -> str:
+    """Write the interval of a figure alone, in per cent; nothing where there is none.
+
+    Example:
+        >>> interval({"value": 0.605, "ci_low": 0.56, "ci_high": 0.648})
+        '[56.0, 64.8]'
+    """
+    return percent(entry).partition(" ")[2]
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -42,3 +57,12 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
+
+
+def _written(entry: Mapping[str, float], factor: float, form: str) -> str:
+    # what is not a number is null in a file
+    value, low, high = (math.nan if entry[key] is None else entry[key] for key in ("value", "ci_low", "ci_high"))
+    if math.isnan(value):
+        return "-"
+    text = f"{factor * value:{form}}"
+    return text if math.isnan(low) else f"{text} [{factor * low:{form}}, {factor * high:{form}}]"

@@ -23,7 +23,7 @@ from serzoo.evaluation.audit.conditions import check_ratios
 from serzoo.evaluation.audit.subjects import Subject, open_subjects, read_tables, refuse_copies
 from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, Roots, check_unheard, known_pool, other_pool
 from serzoo.evaluation.summary import compare, summarize
-from serzoo.files import json_ready, replace_file, to_json
+from serzoo.files import json_ready, replace_file, to_json, writable
 from serzoo.noises import CLEAN
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0, -5.0)
@@ -75,6 +75,7 @@ def noise_curve(
         CorpusError: if a ratio is no number, a model heard the noise or every speaker, or a corpus cannot be read.
         SpeakerLeakError: if a model was trained on recordings of a corpus under other names.
         UnknownNameError: for a model, corpus or denoiser that does not exist.
+        RunError: if ``out`` cannot be written to.
 
     Example:
         >>> noise_curve(["runs/a", "runs/b"], {"ravdess": "R"}, {"esc10": "E"}, "curve")  # doctest: +SKIP
@@ -97,12 +98,13 @@ def noise_curve(
     for subject in subjects:
         for source in subject.weights:
             check_unheard(subject.name, subject.model(source).card, pools)
+    folder = None if out is None else writable(Path(out), "noise curve")
 
     told, recognition, parameters = {}, {}, {}
     heard = {"corpora": readers.fingerprints(table, roots), "pools": {pool.name: pool.digests() for pool in pools}}
     heard |= {"snrs_db": snrs_db, "seed": seed}
     for subject in subjects:
-        kept = None if out is None else _Kept(Path(out), subject, heard)
+        kept = None if folder is None else _Kept(folder, subject, heard)
         answers = kept.read() if kept and resume else None
         if answers is None:
             answers = _listen(subject, table, roots, pools, snrs_db, seed)
@@ -120,8 +122,8 @@ def noise_curve(
     ]
     found = {"against": against, "rows": rows, "recognition": recognition, **options}
     found["pools"] = {pool.name: {"types": pool.types, "files": pool.files} for pool in pools}
-    if out is not None:
-        _write(Path(out), found)
+    if folder is not None:
+        _write(folder, found)
     return found
 
 
@@ -194,7 +196,6 @@ class _Kept:
         self._table, self._about = folder / f"{name}.csv.gz", folder / f"{name}.made_from.json"
 
     def write(self, told: Mapping[tuple, pd.DataFrame], counts: Mapping[str, np.ndarray]) -> None:
-        self._table.parent.mkdir(parents=True, exist_ok=True)
         predictions.write(self._table, pd.concat(told.values(), ignore_index=True))
         written = {name: each.tolist() for name, each in counts.items()}
         replace_file(self._about, to_json({"made_from": self._made_from, "noise_confusions": written}))
@@ -288,8 +289,11 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _joined(told: Mapping[tuple, pd.DataFrame], pool: str | None, ratios: Sequence) -> pd.DataFrame:
-    """Put conditions side by side as if each were a clip of its own: each has the same clips, so UA is their mean."""
-    parts = [told[pool, ratio].assign(file=told[pool, ratio]["file"] + f" {ratio}") for ratio in ratios]
+    """Put conditions side by side as if each were a clip of its own: each has the same clips, so UA is their mean.
+
+    Each clip is judged by one network, and that of another model may have another seed: pairs do not ask for it.
+    """
+    parts = [told[pool, ratio].assign(file=told[pool, ratio]["file"] + f" {ratio}", seed=0) for ratio in ratios]
     return pd.concat(parts, ignore_index=True).drop(columns="condition")
 
 

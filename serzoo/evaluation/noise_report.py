@@ -1,12 +1,10 @@
 """A noise curve as Markdown, for a README, and as a picture."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from serzoo.evaluation.figures import markdown, percent
-
-_INK, _SOFT_INK = "#1c2733", "#5b6b7b"
+from serzoo.evaluation.plots import INK, SOFT_INK, figure_of, png
 
 
 def markdown_of(found: Mapping[str, Any]) -> str:
@@ -63,12 +61,8 @@ def png_of(found: Mapping[str, Any]) -> bytes:
     Returns:
         A PNG file.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     pools, curves = list(found["pools"]), _curves(found["rows"])
-    figure = Figure(figsize=(6.0 * len(pools), 4.8), dpi=120, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(6.0 * len(pools), 4.8)
     panels = figure.subplots(1, len(pools), squeeze=False, sharey=True)[0]
     for panel, pool in zip(panels, pools, strict=True):
         for number, (model, by_pool) in enumerate(curves.items()):
@@ -79,17 +73,15 @@ def png_of(found: Mapping[str, Any]) -> bytes:
                 low, high = ([100 * row[key] for row in line] for key in ("ci_low", "ci_high"))
                 panel.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
             panel.set_xticks(list(x), map(_title, line))
-        panel.axhline(100 * found["rows"][0]["chance"], color=_SOFT_INK, linestyle="--", linewidth=1)
-        panel.set_title(f"noise of {pool}", loc="left", fontsize=11, color=_INK)
+        panel.axhline(100 * found["rows"][0]["chance"], color=SOFT_INK, linestyle="--", linewidth=1)
+        panel.set_title(f"noise of {pool}", loc="left", fontsize=11, color=INK)
         panel.grid(color="#e3e8ed")
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("UA in %, dashed: chance", color=_SOFT_INK)
+    panels[0].set_ylabel("UA in %, dashed: chance", color=SOFT_INK)
     handles = panels[0].get_legend_handles_labels()
     figure.legend(*handles, fontsize=8, frameon=False, loc="outside lower center", ncols=3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list]]:

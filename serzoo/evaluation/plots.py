@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from serzoo import metrics
+from serzoo.evaluation.figures import interval
 from serzoo.files import replace_file
 
-_INK, _SOFT_INK = "#1c2733", "#5b6b7b"
+INK, SOFT_INK = "#1c2733", "#5b6b7b"
 _LEAST_SIDE = 4.0  # inches: two classes leave room for their names and the lines above
 _LETTERS_PER_INCH = 7  # of a title
 
@@ -35,17 +36,14 @@ def confusion_png(
         >>> confusion_png([[9, 1], [2, 8]], ["anger", "sadness"])[1:4]  # doctest: +SKIP
         b'PNG'
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
 
     counts = np.asarray(counts)
     support = counts.sum(axis=1)
     shares = counts / np.maximum(support, 1)[:, None]
     hits = metrics.recalls(counts)
     side = max(1.3 + 0.78 * len(labels), _LEAST_SIDE)
-    figure = Figure(figsize=(side + 1.1, side + 0.9), dpi=160, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(side + 1.1, side + 0.9, dpi=160)
     axes = figure.add_subplot()
     colours = LinearSegmentedColormap.from_list("serzoo", ["#f7f9fb", "#b9d3e6", "#4a8dbd", "#0f4c81"])
     axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="equal")
@@ -53,26 +51,24 @@ def confusion_png(
         if counts[row, column]:
             _cell(axes, row, column, shares[row, column], int(counts[row, column]))
     ticks = range(len(labels))
-    axes.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor", color=_INK)
+    axes.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor", color=INK)
     rows = [f"{label}  ({total:,})" for label, total in zip(labels, support.tolist(), strict=True)]
-    axes.set_yticks(ticks, rows, color=_INK)
+    axes.set_yticks(ticks, rows, color=INK)
     # White lines between the cells, and the recalls again at the right edge where the eye compares them.
     axes.set_xticks(np.arange(len(labels) - 1) + 0.5, minor=True)
     axes.set_yticks(np.arange(len(labels) - 1) + 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("predicted", color=_SOFT_INK, labelpad=6)
-    axes.set_ylabel("spoken (examples)", color=_SOFT_INK, labelpad=6)
+    axes.set_xlabel("predicted", color=SOFT_INK, labelpad=6)
+    axes.set_ylabel("spoken (examples)", color=SOFT_INK, labelpad=6)
     right = axes.secondary_yaxis("right")
-    right.set_yticks(ticks, ["-" if np.isnan(hit) else f"{100 * hit:.1f} %" for hit in hits], color=_INK)
-    right.set_ylabel("recall", color=_SOFT_INK, labelpad=6)
+    right.set_yticks(ticks, ["-" if np.isnan(hit) else f"{100 * hit:.1f} %" for hit in hits], color=INK)
+    right.set_ylabel("recall", color=SOFT_INK, labelpad=6)
     right.tick_params(length=0)
     right.spines[:].set_visible(False)
     _headline(figure, axes, textwrap.fill(title, round(_LETTERS_PER_INCH * side)), subtitle, stamp)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return png(figure)
 
 
 def plot_confusion(path: str | os.PathLike, summary: Mapping[str, Any], title: str = "", stamp: str = "") -> None:
@@ -108,25 +104,45 @@ def summary_png(summary: Mapping[str, Any], title: str = "", stamp: str = "") ->
         >>> png = summary_png(summary, "cnn_ablstm on ravdess")  # doctest: +SKIP
     """
     ua, confusion = summary["ua"], summary["confusion"]
-    ends = "" if np.isnan(ua["ci_low"]) else f" [{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]"
     seeds = f", {summary['seeds']} seeds" if summary["seeds"] > 1 else ""
-    subtitle = f"UA {100 * ua['value']:.1f} %{ends}, chance {100 * summary['chance']:.1f} %\n"
+    subtitle = f"UA {100 * ua['value']:.1f} % {interval(ua)}".rstrip() + f", chance {100 * summary['chance']:.1f} %\n"
     speakers = "1 speaker" if summary["num_speakers"] == 1 else f"{summary['num_speakers']} speakers"
     subtitle += f"{summary['n']:,} utterances, {speakers}{seeds}"
     return confusion_png(confusion["counts"], confusion["labels"], title=title, subtitle=subtitle, stamp=stamp)
+
+
+def figure_of(width: float, height: float, dpi: int = 120) -> Any:
+    """Make a figure of so many inches that leaves pyplot alone."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png(figure: Any) -> bytes:
+    """Render a figure; names in it are text as they stand, and never formulae, whatever dollar signs they hold."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _cell(axes: Any, row: int, column: int, share: float, count: int) -> None:
     dark = share > 0.6  # where white reads better than ink on the colour
     percent = f"{100 * share:.0f} %" if share >= 0.005 else "<1 %"
     weight = "bold" if row == column else "normal"
-    ink, soft_ink = ("white", "#d7e5f0") if dark else (_INK, _INK if share > 0.3 else _SOFT_INK)
+    ink, soft_ink = ("white", "#d7e5f0") if dark else (INK, INK if share > 0.3 else SOFT_INK)
     axes.text(column, row - 0.12, percent, ha="center", va="center", color=ink, fontsize=10, fontweight=weight)
     axes.text(column, row + 0.23, f"{count:,}", ha="center", va="center", color=soft_ink, fontsize=7)
 
 
 def _headline(figure: Any, axes: Any, title: str, subtitle: str, stamp: str) -> None:
-    lines = [(title, 13, "bold", _INK), (subtitle, 10, "normal", _SOFT_INK), (stamp, 10, "bold", "#b3261e")]
+    lines = [(title, 13, "bold", INK), (subtitle, 10, "normal", SOFT_INK), (stamp, 10, "bold", "#b3261e")]
     height = 8.0  # points above the matrix, from the last line up
     for text, size, weight, colour in reversed(lines):
         if text:

@@ -27,7 +27,7 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
 
     Raises:
         CorpusError: if columns are missing or unknown, the table is empty, a probability is missing, outside [0, 1] or
-            does not sum to 1 over the classes, a file, speaker or seed is missing, or a row comes twice.
+            does not sum to 1 over the classes, a file, speaker, seed or condition is missing, or a row comes twice.
 
     Example:
         >>> validate(pd.DataFrame(columns=[*REQUIRED, "p_anger", "p_sadness"]))
@@ -45,7 +45,7 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
         table[name] = _numbers(table[name], f"{source}: {name}", "seconds or empty").round(TIME_DECIMALS)
     for name in ("corpus", "file", "speaker", "gender", "truth", *(name for name in OPTIONAL if name in table)):
         table[name] = _text(table[name])
-    for name in ("corpus", "file", "speaker"):
+    for name in ("corpus", "file", "speaker", *(["condition"] if "condition" in table else [])):
         _refuse(table, table[name].isna(), f"{source}: {name} must not be empty", name)
     seed = _numbers(table["seed"], f"{source}: seed", "an integer")
     _refuse(table, seed.isna() | (seed % 1 != 0), f"{source}: seed must be an integer", "seed")
@@ -75,6 +75,24 @@ def classes(predictions: pd.DataFrame) -> list[str]:
         ['anger', 'sadness']
     """
     return [name.removeprefix(PREFIX) for name in predictions.columns if str(name).startswith(PREFIX)]
+
+
+def arrays(predictions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Take the numbers out of a table of predictions.
+
+    Args:
+        predictions: the table.
+
+    Returns:
+        Probabilities ``(rows, classes)``, and the place of each truth among the classes ``(rows,)``, -1 if it is none.
+
+    Example:
+        >>> arrays(pd.DataFrame({"truth": ["b", "c"], "p_a": [0.8, 0.6], "p_b": [0.2, 0.4]}))[1].tolist()
+        [1, -1]
+    """
+    labels = classes(predictions)
+    probabilities = predictions[[PREFIX + label for label in labels]].to_numpy(np.float64)
+    return probabilities, pd.Index(labels).get_indexer(predictions["truth"])
 
 
 def continuous_heads(predictions: pd.DataFrame) -> list[str]:

@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 
 from serzoo import audio
-from serzoo.errors import RunError
+from serzoo.errors import AudioError, MissingFileError, RunError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.adaptation import tested_were_heard
+from serzoo.evaluation.figures import decimal, interval
 from serzoo.evaluation.plots import summary_png
 from serzoo.files import json_ready, replace_file, to_json
 
 MAX_CLIPS = 24
 CLIP_S = 8.0
-_SNR = re.compile(r"(?P<name>.+?),? at (?P<a>-?[\d.]+) dB|(?P<other>.+?) (?P<b>-?[\d.]+) dB")
+# of an audit's conditions, "gain -30 dB" is no ratio to a noise
+_SNR = re.compile(r"(?!gain )(?:(?P<name>.+?),? at (?P<a>-?[\d.]+) dB|(?P<other>.+?) (?P<b>-?[\d.]+) dB)")
 _COLOURS = (
     "rgb(var(--main))",
     "var(--after)",
@@ -35,7 +37,7 @@ _COLOURS = (
 
 def write_report(
     folder: Path,
-    report: Mapping[str, Any],
+    report: dict[str, Any],
     predictions: pd.DataFrame,
     main: pd.DataFrame,
     roots: Mapping[str, str | os.PathLike],
@@ -45,7 +47,7 @@ def write_report(
 
     Args:
         folder: exists; each file is replaced as a whole.
-        report: what :func:`serzoo.evaluation.evaluate` gives.
+        report: what :func:`serzoo.evaluation.evaluate` gives; ``failed`` gets the recordings that cannot be played.
         predictions: all answers.
         main: those of the condition that the figures are for.
         roots: folder of each corpus, for the recordings of the worst confusions.
@@ -57,7 +59,8 @@ def write_report(
     stamp = "; ".join(report["notes"])
     worst = worst_confusions(main, min(num_clips, MAX_CLIPS) or 12)
     if num_clips > 0:
-        worst = [{**each, "sound": _sound(each, roots)} for each in worst]
+        worst, unheard = _with_sounds(worst, roots)
+        report["failed"] = [*report["failed"], *unheard]
     try:
         files = {
             "predictions.csv": tables.to_csv(predictions),
@@ -96,7 +99,7 @@ def page(report: Mapping[str, Any], worst: list[dict[str, Any]] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "interval": _interval, "points": _points}
+    environment.filters |= {"percent": _percent, "interval": _interval, "points": _points, "decimal": decimal}
     report = json_ready(report)  # NaN is None
     beside = [{**each, "note": _note(each)} for each in report["published"]]
     curves, single = _curves(report["conditions"])
@@ -142,11 +145,10 @@ def worst_confusions(predictions: pd.DataFrame, limit: int = 12, of_a_kind: int 
     """
     labels = tables.classes(predictions)
     rows = predictions[predictions["truth"].isin(labels)].reset_index(drop=True)
-    probabilities = rows[[tables.PREFIX + label for label in labels]].to_numpy(float)
-    truth, answer = pd.Index(labels).get_indexer(rows["truth"]), probabilities.argmax(axis=1)
-    every = np.arange(len(rows))
+    probabilities, truth = tables.arrays(rows)
+    every, answer = np.arange(len(rows)), probabilities.argmax(axis=1)
     p_answer, p_truth = probabilities[every, answer], probabilities[every, truth]
-    order = np.lexsort((rows["file"], truth, p_truth - p_answer))
+    order = np.lexsort((rows["file"], truth, -p_answer))
     found, kinds, seen = [], {}, set()
     for i in order.tolist():
         kind, utterance = (truth[i], answer[i]), (rows["corpus"][i], rows["file"][i], str(rows["start"][i]))
@@ -160,12 +162,32 @@ def worst_confusions(predictions: pd.DataFrame, limit: int = 12, of_a_kind: int 
                 **{name: rows[name][i] for name in ("corpus", "file", "speaker", "truth")},
                 **{"start": start, "end": end, "answer": labels[answer[i]]},
                 **{"p_answer": float(p_answer[i]), "p_truth": float(p_truth[i])},
-                "where": "" if np.isnan(start) else f" from {start:.1f} to {end:.1f} s",
+                "where": _where(start, end),
             }
         )
         if len(found) == limit:
             break
     return found
+
+
+def _where(start: float, end: float) -> str:
+    if np.isnan(start):
+        return ""
+    return f" from {start:.1f} s" if np.isnan(end) else f" from {start:.1f} to {end:.1f} s"
+
+
+def _with_sounds(
+    rows: list[dict[str, Any]], roots: Mapping[str, str | os.PathLike]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Rows with their recordings, and ``{"corpus", "file", "reason"}`` of those that cannot be read."""
+    found, failed = [], {}
+    for row in rows:
+        try:
+            found.append({**row, "sound": _sound(row, roots)})
+        except (AudioError, MissingFileError, OSError) as error:
+            found.append(row)
+            failed[row["corpus"], row["file"]] = {"corpus": row["corpus"], "file": row["file"], "reason": str(error)}
+    return found, list(failed.values())
 
 
 def _sound(row: Mapping[str, Any], roots: Mapping[str, str | os.PathLike]) -> str:
@@ -182,7 +204,8 @@ def _sound(row: Mapping[str, Any], roots: Mapping[str, str | os.PathLike]) -> st
 
 def _on(report: Mapping[str, Any]) -> str:
     names = report["protocol"] or " + ".join(report["corpora"])
-    return names if report["fold"] is None else f"{names}, fold {report['fold']}"
+    fold = None if report["fold"] is None else f"fold {report['fold']}"
+    return ", ".join(filter(None, (names, fold, report["condition"])))
 
 
 def _sizes(report: Mapping[str, Any]) -> str:
@@ -261,6 +284,4 @@ def _percent(entry: Mapping[str, Any]) -> str:
 
 
 def _interval(entry: Mapping[str, Any]) -> str:
-    if entry["ci_low"] is None:
-        return "no interval"
-    return f"[{100 * entry['ci_low']:.1f}, {100 * entry['ci_high']:.1f}]"
+    return interval(entry) or "no interval"

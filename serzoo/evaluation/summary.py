@@ -42,7 +42,7 @@ def summarize(
         ``recall_by_gender`` and ``ua_by_gender``: the same for each gender, drawn over its speakers;
         ``confusion``: ``{"labels", "counts"}``, rows are the truth, summed over seeds;
         ``fold_ua``: ``{"mean", "std", "values"}`` over folds, each averaged over seeds, ``std`` with n - 1;
-        ``continuous``: of :func:`serzoo.evaluation.continuous.continuous`;
+        ``continuous``: of :func:`serzoo.evaluation.continuous.continuous`, whatever is known of the emotion;
         ``n`` (utterances), ``num_rows`` (utterances times seeds), ``num_speakers``, ``folds`` and ``seeds`` (how many);
         ``chance``: UA of guessing, one over the classes that occur;
         ``dropped``: how many rows were left out for which reason; ``warnings`` and ``notes``: sentences.
@@ -55,7 +55,8 @@ def summarize(
         >>> summarize(tables.read("runs/a"))["ua"]  # doctest: +SKIP
         {'value': 0.71, 'ci_low': 0.66, 'ci_high': 0.76}
     """
-    table, dropped = _judgeable(tables.validate(predictions))
+    everything = tables.validate(predictions)
+    table, dropped = _judgeable(everything)
     confusions = speaker_confusions(table)
     options = {"resamples": resamples, "seed": seed, "method": method}
     names = [*FIGURES, *confusions.labels]
@@ -79,7 +80,7 @@ def summarize(
         },
         "confusion": {"labels": confusions.labels, "counts": counts.tolist()},
         "fold_ua": _mean_and_std(fold_ua),
-        "continuous": continuous(table, **options),
+        "continuous": continuous(everything, **options),
         "n": int(len(table.drop_duplicates(tables.key_columns(table)))),
         "num_rows": int(len(table)),
         "num_speakers": len(confusions.speakers),
@@ -184,20 +185,19 @@ def paired(a: pd.DataFrame, b: pd.DataFrame) -> Pairs:
 def _figures(sums: np.ndarray) -> np.ndarray:
     """Figures of sums of shape ``(draws, seeds, classes, classes)``, averaged over seeds: ``(draws, figures)``."""
     figures = np.stack([figure(sums) for figure in FIGURES.values()], axis=-1)
-    by_seed = np.concatenate([figures, metrics.recalls(sums)], axis=-1)  # (draws, seeds, figures)
-    defined = ~np.isnan(by_seed)
-    with np.errstate(invalid="ignore"):
-        return np.where(defined, by_seed, 0.0).sum(axis=1) / defined.sum(axis=1)
+    return metrics.mean_of_defined(np.concatenate([figures, metrics.recalls(sums)], axis=-1), axis=1)
 
 
 def _influence(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Influence of each speaker on what :func:`_figures` gives: ``(draws, figures, speakers)``."""
     total = 0.0
-    # Where a seed lacks a class, its recall is the mean of the other seeds.
-    seeds_with_class = np.maximum((sums.sum(axis=-1) > 0).sum(axis=1), 1)[:, :, None]  # (draws, classes, 1)
+    # Where a seed lacks a class, or all that was drawn, the figure is the mean of the other seeds.
+    occurs = sums.sum(axis=-1) > 0  # (draws, seeds, classes)
+    num_seeds = np.maximum(occurs.any(axis=-1).sum(axis=1), 1)[:, None, None]
+    seeds_with_class = np.maximum(occurs.sum(axis=1), 1)[:, :, None]
     for seed in range(sums.shape[1]):
         moved = influences(sums[:, seed], counts[:, seed])
-        figures = np.stack([getattr(moved, name) for name in FIGURES], axis=1) / sums.shape[1]
+        figures = np.stack([getattr(moved, name) for name in FIGURES], axis=1) / num_seeds
         total = total + np.concatenate([figures, moved.recalls / seeds_with_class], axis=1)
     return total
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from serzoo.errors import CorpusError, unknown_name
-from serzoo.evaluation.figures import markdown, percent
+from serzoo.evaluation.continuous import FIGURES as CONTINUOUS
+from serzoo.evaluation.figures import decimal, markdown, percent
 from serzoo.evaluation.predictions import read
 from serzoo.evaluation.summary import compare, summarize
 
@@ -76,17 +77,14 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     sizes = {"utterance": summary["n"], "speaker": summary["num_speakers"]}
     sizes |= {"fold": summary["folds"], "seed": summary["seeds"]}
     lines = [", ".join(f"{size} {thing}{'s' * (size != 1)}" for thing, size in sizes.items() if size)]
+    lines += [f"condition  {summary['condition']}"] if summary.get("condition") else []
     for figure, title in {**_TITLES, "micro_f1": "micro F1"}.items():
         chance = f"  chance {100 * summary['chance']:.1f}" if figure == "ua" else ""
         lines.append(f"{title:<10} {percent(summary[figure])}{chance}")
     if summary["folds"] > 1:
         lines.append(f"UA by fold {100 * summary['fold_ua']['mean']:.1f} +- {100 * summary['fold_ua']['std']:.1f}")
     for head, figures in summary.get("continuous", {}).items():
-        told = ", ".join(
-            f"{name.upper()} {figures[name]['value']:.3f} [{figures[name]['ci_low']:.3f}, "
-            f"{figures[name]['ci_high']:.3f}]"
-            for name in ("ccc", "pcc", "mae", "rmse")
-        )
+        told = ", ".join(f"{name.upper()} {decimal(figures[name])}" for name in CONTINUOUS)
         lines.append(f"{head:<10} {told}  n {figures['n']}")
     width = max(map(len, summary["recall"]))
     for label, entry in summary["recall"].items():

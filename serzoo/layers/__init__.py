@@ -23,7 +23,7 @@ from serzoo.layers.mask_steps import MaskSteps
 from serzoo.layers.mel_filter_bank import mel_filter_bank
 from serzoo.layers.mix_at_snr import MixAtSNR, mix_at_snr
 from serzoo.layers.mixup import Mixup
-from serzoo.layers.objectives import check_objectives
+from serzoo.layers.objectives import check_objectives, reconstruction
 from serzoo.layers.prior_matching import PriorMatching
 from serzoo.layers.random_gain import RandomGain
 from serzoo.layers.random_noise import RandomNoise
@@ -96,6 +96,7 @@ __all__ = [
     "mel_filter_bank",
     "mix_at_snr",
     "noise_encoder",
+    "reconstruction",
     "segment_noise_classes",
     "softmax_heads",
     "valid_mask",

@@ -21,7 +21,7 @@ class DomainDiscrepancy(keras.layers.Layer):
         target: features from which the target clips are taken, same shape; often the same tensor.
 
     Output shape:
-        ``(batch,)``.
+        ``(batch,)``; 0 where the batch has clips of one domain alone.
     """
 
     def __init__(self, num_source, **kwargs):
@@ -33,7 +33,9 @@ class DomainDiscrepancy(keras.layers.Layer):
         """Nothing to build."""
 
     def call(self, source, target):
+        has_both = self.num_source > 0 and ops.shape(source)[0] > self.num_source
         value = losses.maximum_mean_discrepancy(source[: self.num_source], target[self.num_source :])
+        value = ops.where(has_both, value, 0.0)  # of nothing the mean is NaN
         return ops.zeros_like(source[:, 0], dtype="float32") + value
 
     def compute_output_shape(self, source_shape, target_shape):

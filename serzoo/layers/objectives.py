@@ -2,7 +2,11 @@
 
 from collections.abc import Collection, Mapping
 
+import keras
+
 from serzoo.errors import ConfigError
+from serzoo.layers.frame_decoder import FrameDecoder
+from serzoo.layers.frame_error import FrameError
 
 
 def check_objectives(objectives: Mapping, *, labelled: Collection[str] = (), unlabelled: Collection[str] = ()) -> None:
@@ -26,3 +30,19 @@ def check_objectives(objectives: Mapping, *, labelled: Collection[str] = (), unl
         if (objective.label is None) != (name in unlabelled):
             wanted = "null: it is a loss of its own" if name in unlabelled else "the name of a label"
             raise ConfigError(f"objectives.{name}.label must be {wanted}. Received: {objective.label}.")
+
+
+def reconstruction(model: keras.Model, x, name: str):
+    """Draw the log-mel that a model's encoder got, before SpecAugment, and tell how far it is from it.
+
+    Args:
+        model: with the layers of :func:`serzoo.layers.front_end`.
+        x: steps of the encoder, each of four frames, ``(batch, frames/4, features)``.
+        name: of the objective.
+
+    Returns:
+        Mean squared error of each clip, ``(batch,)``.
+    """
+    truth, (_, num_frames) = model.get_layer("standardize").output[..., 0], model.get_layer("log_mel").output
+    drawn = FrameDecoder(128, upsampling=4, name="decoder")(x, truth)  # (batch, frames, mels)
+    return FrameError(name=name)(truth, drawn, num_frames)

@@ -91,12 +91,10 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
     """
     layers.check_objectives(config.objectives, labelled=("speaker",), unlabelled=("reconstruction", "prior"))
     latents, (_, num_steps) = model.get_layer("latents").output, model.get_layer("embedding").input
-    truth, (_, num_frames) = model.get_layer("standardize").output[..., 0], model.get_layer("log_mel").output
     outputs = dict(model.output)
     for name, objective in config.objectives.items():
         if name == "reconstruction":
-            drawn = layers.FrameDecoder(128, upsampling=4, name="decoder")(latents, truth)  # (batch, frames, mels)
-            outputs[name] = layers.FrameError(name=name)(truth, drawn, num_frames)  # (batch,)
+            outputs[name] = layers.reconstruction(model, latents, name)  # (batch,)
         elif name == "prior":
             outputs[name] = layers.PriorMatching(ramp_steps=steps, seed=seed, name=name)(latents, num_steps)  # (batch,)
         elif name == "speaker":

@@ -33,7 +33,7 @@ def build(
     noise_filters: Sequence[int] = (24, 48, 64),
     gender_filters: Sequence[int] = (32, 48, 48),
     lstm_units: int = 56,
-    segment_s: float = 0.48,
+    segment_s: float = 0.64,
     dropout: float = 0.3,
     seed: int | None = None,
     name: str = "asp_mtl_cascade",
@@ -50,7 +50,8 @@ def build(
         noise_filters: maps of the three convolutions of the private encoder of the noise.
         gender_filters: maps of the three convolutions of the private encoder of the gender.
         lstm_units: units of each direction of the BLSTM of each encoder.
-        segment_s: length of a segment in seconds, a whole number of steps of the encoders (four hops).
+        segment_s: length of a segment in seconds, about half a second: a whole number of steps of the encoders (four
+            hops).
         dropout: share of the features dropped before each recurrence and before the heads.
         seed: seed of the masks.
         name: name of the model.

@@ -35,7 +35,7 @@ def build(
     conv_filters: Sequence[int] = (64, 80, 64),
     noise_filters: Sequence[int] = (24, 48, 64),
     lstm_units: int = 56,
-    segment_s: float = 0.48,
+    segment_s: float = 0.64,
     dropout: float = 0.3,
     seed: int | None = None,
     name: str = "asp_mtl_noise",
@@ -50,7 +50,8 @@ def build(
         conv_filters: maps of the three convolutions of each of these two encoders.
         noise_filters: maps of the three convolutions of the private encoder of the noise.
         lstm_units: units of each direction of the BLSTM of each encoder.
-        segment_s: length of a segment in seconds, a whole number of steps of the encoders (four hops).
+        segment_s: length of a segment in seconds, about half a second: a whole number of steps of the encoders (four
+            hops).
         dropout: share of the features dropped before each recurrence and before the head of the emotion.
         seed: seed of the masks.
         name: name of the model.

@@ -84,12 +84,10 @@ def training_graph(model: Classifier, config, labels: Mapping[str, Sequence[str]
     """
     layers.check_objectives(config.objectives, labelled=("augmentation",), unlabelled=("reconstruction",))
     encoded, _ = model.get_layer("embedding").input  # (batch, frames/4, 2 * units)
-    truth, (_, num_frames) = model.get_layer("standardize").output[..., 0], model.get_layer("log_mel").output
     outputs = dict(model.output)
     for name, objective in config.objectives.items():
         if name == "reconstruction":
-            drawn = layers.FrameDecoder(128, upsampling=4, name="decoder")(encoded, truth)  # (batch, frames, mels)
-            outputs[name] = layers.FrameError(name=name)(truth, drawn, num_frames)  # (batch,)
+            outputs[name] = layers.reconstruction(model, encoded, name)  # (batch,)
         elif name == "augmentation":
             head = keras.layers.Dense(len(labels[objective.label]), "softmax", dtype="float32", name=name)
             outputs[name] = head(model.get_layer("embedding").output)  # (batch, types)

@@ -1,5 +1,7 @@
 """Noise corpora in miniature copies of their layouts, and the real ESC-10 against its manifest."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -116,6 +118,26 @@ def test_folder_of_folders(tmp_path):
         "test/office/c.ogg": ("office", "test"),
         "train/office/b.flac": ("office", "train"),
     }
+
+
+def test_folders_behind_links_and_names_that_are_no_text(tmp_path):
+    touch(tmp_path, ["mine/street/a.wav", "far/b.wav"])
+    (tmp_path / "mine" / "office").symlink_to(tmp_path / "far")
+    (tmp_path / "mine" / "street" / "back").symlink_to(tmp_path / "mine")
+    table = corpora.read_noise("folder", tmp_path / "mine")
+    assert table[["file", "noise"]].to_numpy().tolist() == [["office/b.wav", "office"], ["street/a.wav", "street"]]
+    try:
+        touch(tmp_path / "far", [os.fsdecode(b"l\xe4rm.wav")])
+    except OSError:
+        return
+    with pytest.raises(CorpusError, match=r"must be valid UTF-8. Received: '.*office/l\\udce4rm.wav'"):
+        corpora.read_noise("folder", tmp_path / "mine")
+
+
+@pytest.mark.parametrize("file", ["train/a.wav", "street/test/a.wav"])
+def test_a_split_is_no_class(tmp_path, file):
+    with pytest.raises(CorpusError, match=f"in a folder named after its class.*train/street/a.wav. Received: {file}"):
+        corpora.read_noise("folder", touch(tmp_path, [file]))
 
 
 @pytest.mark.parametrize("name", corpora.noise_names())

@@ -78,7 +78,7 @@ def test_csv_with_serzoos_own_names(tmp_path):
         "emotion": "happiness",
         "gender": "female",
         "speaker": "1",
-        "valence": "3",
+        "valence": 3.0,
     }
     assert second.dropna().to_dict() == {"corpus": "table", "file": "b.wav", "speaker": "2"}
     assert corpora.folder("table", path) == tmp_path
@@ -123,11 +123,26 @@ def test_files_relative_to_another_folder_or_absolute(tmp_path):
         corpora.read("table", path, folder="nowhere")
 
 
+def test_absolute_files_are_the_same_however_the_root_is_written(tmp_path, monkeypatch):
+    path = write(tmp_path / "mine", f"file,emotion\n{tmp_path}/mine/a.wav,fear\n{tmp_path}/link/b.wav,fear\n")
+    (tmp_path / "link").symlink_to("mine")
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    for root in (path, "../mine/labels.csv", "../link/labels.csv"):
+        assert list(corpora.read("table", root)["file"]) == ["a.wav", "b.wav"]
+
+
+def test_dimensions_are_numbers_where_they_can_be(tmp_path):
+    path = write(tmp_path, "file,emotion,arousal,valence\na.wav,fear,2,positive\nb.wav,fear,nan,\n")
+    table = corpora.read("table", path)
+    assert table[["arousal", "valence"]].fillna("-").to_numpy().tolist() == [[2.0, "positive"], ["-", "-"]]
+
+
 def test_missing_files_are_counted(tmp_path):
     path = write(tmp_path, "file,emotion\na.wav,fear\ngone.wav,fear\n")
     assert corpora.scan("table", path).skipped == {"no such file": ["gone.wav"]}
     report = corpora.check("table", path, sound=False)
-    assert report.ok and "skipped, no such file: 1 (gone.wav)" in report.text() and "1 rows" in report.text()
+    assert report.problems == ["no such file: 1 (gone.wav)"] and "1 rows" in report.text()
     with pytest.raises(
         CorpusError, match=r"None of the 2 files of 'labels.csv' is there, the first a.wav.*read\(..., folder="
     ):

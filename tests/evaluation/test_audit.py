@@ -172,6 +172,9 @@ def test_a_sample_that_one_part_judged_is_not_taken_for_predictions(run, roots):
     given = module._Given([subject], table, {"ravdess": roots / "ravdess"}, {}, None, {"seed": 0}, {"clips": 4}, {}, {})
     told = module._predictions(subject, given)
     assert len(told) == 4 and module._predictions(subject, given) is told and subject.predictions is None
+    subject.encoders, subject.name = (run / "seed0-fold0", run / "seed0-fold1"), "both"
+    told = module._predictions(subject, given)  # of all folds together four clips, not of each
+    assert len(told) == 4 and set(told["fold"]) == {0, 1}
 
 
 def test_recordings_that_were_trained_on_under_other_names_are_refused(run, roots, tmp_path):
@@ -376,7 +379,7 @@ def test_sample_is_even_over_speakers_and_emotions():
 
 def command(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["serzoo", "audit", *map(str, arguments)])
-    monkeypatch.setattr(cli.opening, "import_keras", lambda: None)
+    monkeypatch.setattr(cli.opening, "import_keras", lambda **options: None)
     code = 0
     try:
         cli.main()

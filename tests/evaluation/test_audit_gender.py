@@ -99,6 +99,26 @@ def test_matching_balances_classes():
     assert found["gap"]["ua"]["value"] == pytest.approx(0.8 - 0.5)
 
 
+def test_a_class_of_one_gender_makes_no_gap():
+    """Men alone speak sadness, which is never recognised; anger, which both speak, is recognised alike."""
+    told, _ = spoken({"female": {"a": 0.8}, "male": {"a": 0.8}}, {"female": {"a": 10}, "male": {"a": 10}})
+    sad = told["truth"] == "sadness"
+    told.loc[sad, ["p_anger", "p_sadness"]] = [0.9, 0.1]
+    found = gender_gap(told[~sad | (told["gender"] == "male")], resamples=50)
+    assert found["gap"]["ua"]["value"] == pytest.approx(0) and np.isnan(found["gap"]["recall"]["sadness"]["value"])
+    assert "women minus men, without sadness, which only women or only men speak" in found["verdict"]
+    with pytest.raises(CorpusError, match="needs a class that both speak. Received: female: anger; male: sadness"):
+        gender_gap(told[sad == (told["gender"] == "male")])
+
+
+def test_one_woman_of_a_shared_text_is_no_match():
+    recall = {gender: {"both": 0.5, "own": 1.0} for gender in ("female", "male")}
+    told, table = spoken(recall, {"female": {"both": 4, "own": 6}, "male": {"both": 4}})
+    table.loc[(told["gender"] == "female") & (told["speaker"] != "female0"), "text"] = "own"
+    reason = gender_gap(told, table, resamples=50)["matched"]["reason"]
+    assert reason == "fewer than 2 women or men have a text of the same class in common"
+
+
 def test_no_gap_is_no_gap():
     table = toy_predictions(spread=1.0)
     found = gender_gap(table, resamples=200)

@@ -82,6 +82,18 @@ def test_standard_errors_by_influence_equal_the_jackknife():
     np.testing.assert_allclose(fast, slow, rtol=0.02)
 
 
+def test_standard_errors_where_a_draw_lacks_a_seed():
+    """The figures are then those of the other seeds, and no half of them."""
+    table = toy_predictions(num_rows=3200, num_speakers=80, num_seeds=2)
+    table = table[(table["seed"] == 0) | (table["speaker"] == "01")]
+    counts = bootstrap.speaker_confusions(table).counts
+    times = np.ones((1, len(counts)))
+    times[0, 0] = 0
+    sums = counts[1:].sum(axis=0)[None]
+    fast = bootstrap._by_influence(summary._influence, counts)(times, sums)
+    np.testing.assert_allclose(fast, bootstrap._by_jackknife(summary._figures, counts)(times, sums), rtol=0.03)
+
+
 def test_influences_are_derivatives():
     """Against central differences, where a class is absent, too."""
     random = np.random.default_rng(0)
@@ -143,6 +155,8 @@ def test_edges():
     alone = bootstrap.intervals(np.array([[3.0, 4.0]]), accuracy)
     assert alone.value[0] == 0.75
     assert np.isnan([alone.low[0], alone.high[0]]).all()
+    alone = bootstrap.intervals(np.full((3, 2), 4.0), accuracy, strata=["f", "m", "m"])  # one woman is in every draw
+    assert alone.value[0] == 1 and np.isnan([alone.low[0], alone.high[0]]).all()
     for method in bootstrap.METHODS:
         perfect = bootstrap.intervals(np.full((5, 2), 4.0), accuracy, method=method)
         assert [*perfect.value, *perfect.low, *perfect.high] == [1, 1, 1]

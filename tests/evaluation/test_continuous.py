@@ -67,6 +67,29 @@ def test_one_speaker_has_no_interval_and_no_truth_no_figure():
     assert continuous(toy_predictions(), resamples=50) == {}
 
 
+@pytest.mark.parametrize("case", ["constant answers", "constant truth", "one row of each seed"])
+def test_what_is_not_defined_is_so_as_in_the_metrics(case):
+    """Rounding leaves a constant a variance of 1e-17 or so."""
+    table = with_arousal()
+    if case == "one row of each seed":
+        table = table[table["file"] == "wav/00003.wav"].reset_index(drop=True)
+    else:
+        table[{"constant answers": "value_arousal", "constant truth": "truth_arousal"}[case]] = 3.1416
+    found = continuous(table, resamples=50)["arousal"]
+    for name in ("ccc", "pcc"):
+        by_seed = [
+            getattr(metrics, name)(rows["truth_arousal"], rows["value_arousal"]) for _, rows in table.groupby("seed")
+        ]
+        np.testing.assert_array_equal(found[name]["value"], np.mean(by_seed), err_msg=name)
+
+
+def test_rows_without_an_emotion_count():
+    table = with_arousal()
+    expected = summarize(table, 50)["continuous"]
+    table.loc[table.index % 2 == 0, "truth"] = np.nan
+    assert summarize(table, 50)["continuous"] == expected and expected["arousal"]["n"] == len(table)
+
+
 def test_they_stand_in_the_summary_and_survive_the_file(tmp_path):
     table = with_arousal(missing=3)
     tables.write(tmp_path / "predictions.csv", table)

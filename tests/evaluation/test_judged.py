@@ -168,6 +168,16 @@ def test_predictions_for_other_rows_are_refused(told, root, tmp_path):
         judge(tmp_path / "twice.csv", root)
 
 
+def test_rows_without_a_label_on_both_sides_agree(told, root, tmp_path):
+    told.loc[0, "truth"] = np.nan
+    lines = [f"{row.file},{'' if i == 0 else row.truth},{row.speaker}" for i, row in enumerate(told.itertuples())]
+    tables.write(tmp_path / "p.csv", told.assign(corpus="table"))
+    report = evaluate(tmp_path / "p.csv", a_table(root, lines), resamples=50)
+    assert (report["n"], report["dropped"]) == (15, {"truth is missing": 1})
+    with pytest.raises(CorpusError, match="about the emotion of each row. Received nan for"):
+        evaluate(tmp_path / "p.csv", a_table(root, [lines[0].replace(",,", ",anger,"), *lines[1:]]))
+
+
 # --- tables that are awkward ----------------------------------------------------------------------------------------
 
 
@@ -199,3 +209,15 @@ def test_duplicate_rows_are_refused(root):
     file = clip_path(root, 1, "anger").relative_to(root).as_posix()
     with pytest.raises(CorpusError, match="once"):
         evaluate(Pitch(TWO), a_table(root, [f"{file},anger,1", f"{file},anger,1"]))
+
+
+def test_labels_off_the_scale_of_a_head_are_refused(root):
+    """As in training: from -1 to 1 they say nothing about answers from 1 to 5."""
+    (root / "list.csv").write_text(
+        "file,emotion,speaker,arousal\n"
+        + "".join(f"{clip_path(root, actor, 'anger').relative_to(root)},anger,{actor},-1\n" for actor in (1, 2))
+    )
+    network = Pitch()
+    network.heads["arousal"] = ["low 1.0", "high 5.0"]
+    with pytest.raises(CorpusError, match="arousal of table must lie from 1.0 to 5.0. Received: -1.0"):
+        evaluate(network, {"table": root / "list.csv"})

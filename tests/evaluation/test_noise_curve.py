@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from serzoo import layers, metrics
-from serzoo.errors import CorpusError, SpeakerLeakError, UnknownNameError
+from serzoo.errors import CorpusError, RunError, SpeakerLeakError, UnknownNameError
 from serzoo.evaluation import noise_curve as curve
 from serzoo.evaluation import predictions
 from serzoo.evaluation.audit.subjects import Subject
@@ -153,6 +153,20 @@ def test_differences_from_several_models(measure, tmp_path):
             assert line[f"minus_{other}_ci_low"] == pytest.approx(told["ci_low"], nan_ok=True)
     text = (tmp_path / "out" / "noise_curve.md").read_text()
     assert text.count("minus a:") == text.count("minus c:") == 1
+
+
+def test_models_of_other_seeds_are_paired(measure):
+    """A clip is judged by one network of each model; how that was drawn before its training is no part of the pair."""
+    of = [measure({"a": StandIn(0.01), "b": StandIn(0.03, {"seed": seed})}) for seed in (0, 1)]
+    assert of[0]["rows"] == of[1]["rows"]
+
+
+def test_folder_that_cannot_be_written_is_told_before_the_work(measure, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    model = StandIn(0.01)
+    with pytest.raises(RunError, match="The noise curve needs a folder to write to"):
+        measure({"a": model}, out=tmp_path / "file")
+    assert not model.heard
 
 
 def test_behind_a_denoiser_and_under_babble(measure, clips, monkeypatch, tmp_path):

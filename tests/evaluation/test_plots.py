@@ -51,6 +51,10 @@ def test_stamp_is_red_and_only_there_when_asked():
     assert share_of(red, pixels(plots.summary_png(summary, "model"))) == 0
 
 
+def test_dollar_signs_are_no_formulae():
+    plots.confusion_png([[9, 1], [2, 8]], ["$x^$", "b"], title="run_$x^$", subtitle="$_$", stamp="$^$")
+
+
 def test_file_and_no_global_state(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # another test may have imported it
     plots.plot_confusion(tmp_path / "confusion.png", summarize(toy_predictions(num_speakers=1), resamples=50))

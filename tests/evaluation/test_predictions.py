@@ -97,6 +97,7 @@ def change(column, row, value):
         (change("p_anger", 2, "high"), "p_anger must be a number from 0 to 1"),
         (lambda t: t.assign(p_anger=t.p_anger / 2), "must sum to 1"),
         (change("speaker", 1, np.nan), "speaker must not be empty"),
+        (lambda t: t.assign(condition=["clean", None] * (len(t) // 2)), "condition must not be empty"),
         (change("seed", 1, np.nan), "seed must be an integer"),
         (change("seed", 1, 0.5), "seed must be an integer"),
         (change("start", 1, "soon"), "start must be seconds or empty"),

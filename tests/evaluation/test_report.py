@@ -14,7 +14,7 @@ import soundfile
 from browser import look
 
 from serzoo import corpora
-from serzoo.evaluation import evaluate, report
+from serzoo.evaluation import evaluate, report, summary_text
 from serzoo.evaluation import predictions as tables
 
 CLASSES = ["anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
@@ -97,6 +97,7 @@ def test_page_says_what_the_report_says(seen, written):
     assert "licence of the corpus" in text  # there is sound in it
     assert [each["condition"] for each in found["conditions"]] == ["clean", "rain 20 dB", "rain 0 dB", "telephone"]
     assert found["conditions"][0]["ua"] == found["ua"]
+    assert found["condition"] == "clean" and "on emodb, clean" in text
     # The matrix shows every count of the report.
     html = (written / "report.html").read_text(encoding="utf-8")
     counts = [int(count) for count in re.findall(r"answered as \w+: (\d+) of", html)]
@@ -126,6 +127,11 @@ def test_worst_confusions_are_the_surest_and_of_several_kinds():
     assert [each["file"] for each in report.worst_confusions(table, limit=1)] == ["2.wav"]
     twice = pd.concat([table.assign(seed=0), table.assign(seed=1)], ignore_index=True)
     assert [each["file"] for each in report.worst_confusions(twice)] == ["2.wav", "3.wav", "4.wav"]
+    # sure of the answer, and not far from the truth
+    three = table.iloc[:2].assign(truth="a", p_a=[0.3, 0.0], p_b=[0.7, 0.35], p_c=[0.0, 0.65], start=[1.0, 2.0])
+    told = report.worst_confusions(three.assign(end=[np.nan, 2.5]))
+    assert [each["file"] for each in told] == ["0.wav", "1.wav"]
+    assert [each["where"] for each in told] == [" from 1.0 s", " from 2.0 to 2.5 s"]
 
 
 def test_page_without_sound_and_text_that_is_no_html(root, written, tmp_path):
@@ -137,6 +143,55 @@ def test_page_without_sound_and_text_that_is_no_html(root, written, tmp_path):
     assert "<audio" not in html and "licence of the corpus" not in html
     assert "<script" not in html and "&lt;script&gt;alert(1)" in html and "a&lt;b&gt;.csv" in html
     assert "hold one condition only" in html
+
+
+@pytest.mark.parametrize("names", [["rain 0 dB"], ["rain 20 dB", "rain 0 dB"]])
+def test_condition_of_the_figures_is_named(root, written, tmp_path, names):
+    told = tables.read(written)
+    tables.write(tmp_path / "p.csv", told[told["condition"].isin(names)])
+    found = evaluate(tmp_path / "p.csv", {"emodb": root}, tmp_path / "out", partial=True, resamples=50, clips=0)
+    assert found["condition"] == names[0] and f"condition  {names[0]}\n" in summary_text(found)
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"<title>p.csv on emodb, {names[0]}: UA" in html and f"on emodb, {names[0]} &middot;" in html
+
+
+def test_gain_is_no_ratio_and_a_condition_of_one_speaker_has_no_band(root, written, tmp_path):
+    told = tables.read(written)
+    told = told[told["condition"].isin(["clean", "rain 20 dB"]) | (told["speaker"] == "03")]
+    gains = [told[told["condition"] == "clean"].assign(condition=f"gain {gain} dB") for gain in (-30, -10)]
+    tables.write(tmp_path / "p.csv", pd.concat([told, *gains], ignore_index=True))
+    found = evaluate(tmp_path / "p.csv", {"emodb": root}, tmp_path / "out", partial=True, resamples=50, clips=0)
+    curves, single = report._curves(found["conditions"])
+    assert [each["name"] for each in curves] == ["rain"]
+    assert [each["condition"] for each in single] == ["clean", "telephone", "gain -30 dB", "gain -10 dB"]
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert len(re.search(r'class="band" points="([^"]+)"', html)[1].split()) == 2  # that of 20 dB alone
+
+
+def test_a_damaged_recording_costs_its_player_alone(root, written, tmp_path):
+    shutil.copytree(root, tmp_path / "emodb")
+    told = tables.read(written)
+    worst = report.worst_confusions(told[told["condition"] == "clean"], 1)[0]["file"]
+    (tmp_path / "emodb" / worst).write_bytes((root / worst).read_bytes()[:30])
+    options = {"partial": True, "resamples": 50, "clips": 2}
+    found = evaluate(written / "predictions.csv", {"emodb": tmp_path / "emodb"}, tmp_path / "out", **options)
+    assert [(each["corpus"], each["file"]) for each in found["failed"]] == [("emodb", worst)]
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["failed"] == found["failed"]
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert html.count("<audio") == 1 and f"<li>emodb {worst}: " in html
+
+
+def test_continuous_answers_stand_on_the_page(root, written, tmp_path):
+    told = tables.read(written)
+    told = told[told["condition"] == "clean"].reset_index(drop=True)
+    told = told.assign(truth_arousal=np.linspace(1, 5, len(told)), value_arousal=np.linspace(2, 4, len(told)))
+    tables.write(tmp_path / "p.csv", told)
+    found = evaluate(tmp_path / "p.csv", {"emodb": root}, tmp_path / "out", partial=True, resamples=50, clips=0)
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for name in ("ccc", "pcc", "mae", "rmse"):
+        figure = found["continuous"]["arousal"][name]
+        assert f"<th>{name.upper()}</th><td>{figure['value']:.3f} [{figure['ci_low']:.3f}, " in html, name
+    assert "<td>arousal</td>" in html and f"<th>n</th><td>{len(told)}</td>" in html
 
 
 def test_published_figures_stand_beside_ones_own(root, written, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from conformance import (
     run_layer_conformance,
     to_numpy,
 )
+from gradients import gradient
 from keras import ops
 
 from serzoo import layers, losses
@@ -261,6 +262,14 @@ def test_domain_discrepancy_knows_the_first_clips_as_the_source():
     wanted = mmd(FEATURES[:2].astype("float64"), FEATURES[2:].astype("float64"), (0.25, 0.5, 1.0, 2.0, 4.0))
     np.testing.assert_allclose(told, np.full(5, wanted), atol=1e-5)
     check_config_round_trip(layer)
+
+
+@pytest.mark.parametrize("num_source", [0, 5, 16])
+def test_domain_discrepancy_is_0_without_one_of_the_domains(num_source):
+    layer = layers.DomainDiscrepancy(num_source)
+    np.testing.assert_array_equal(ops.convert_to_numpy(layer(FEATURES, FEATURES)), np.zeros(5))
+    slope = gradient(lambda x: ops.sum(layer(x, x)) + ops.sum(x), FEATURES)
+    np.testing.assert_array_equal(slope, np.ones((5, 6)))
 
 
 def test_common_and_left_out_parts_add_up():

@@ -164,6 +164,12 @@ def test_parameters_of_the_path_to_the_emotion():
         assert emotion_parameters(model) < model.count_params()
 
 
+@pytest.mark.parametrize("name", ["asp_mtl_noise", "asp_mtl_cascade"])
+def test_sizes_may_be_left_to_the_builder(name):
+    settings = configs.load(name).model_copy(update={"model": {}})
+    assert building.build(settings, building.heads_of(settings, ["anger", "fear"])).name == name
+
+
 def test_model_1_of_the_cascade_has_the_sizes_that_the_builder_chose_and_tells_the_label_that_it_is_given():
     sizes = {"stem_filters": [8, 8], "noise_filters": [8, 8, 8], "gender_filters": [8, 8, 8], "segment_s": 0.64}
     objectives = {"noise_emotion": {"label": "gender", "loss_weight": 0.5}}

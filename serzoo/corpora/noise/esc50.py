@@ -11,7 +11,7 @@ import csv
 import io
 from pathlib import Path
 
-from serzoo.corpora.corpus import Scan, read_text
+from serzoo.corpora.corpus import NO_SUCH_FILE, Scan, read_text
 from serzoo.errors import CorpusError
 
 LAYOUT = "meta/esc50.csv and clips such as audio/1-100032-A-0.wav"
@@ -54,4 +54,4 @@ def scan(root: Path) -> Scan:
         row = {"file": file, "noise": line["category"], "fold": fold, "split": SPLIT_OF_FOLD[fold]}
         row |= {"source": line["src_file"], "licence": "CC-BY-3.0" if in_esc10 else "CC-BY-NC-3.0"}
         rows.append(row | {"in_esc10": in_esc10})
-    return Scan(rows, {"no such file": missing} if missing else {})
+    return Scan(rows, {NO_SUCH_FILE: missing} if missing else {})

@@ -22,7 +22,7 @@ from serzoo.evaluation.audit.subjects import (
     open_subjects,
     read_tables,
     refuse_copies,
-    sample,
+    sample_parts,
 )
 from serzoo.evaluation.audit.transfer import control_of, transfer
 from serzoo.files import replace_file, to_json, writable
@@ -244,12 +244,13 @@ def _predictions(subject: Subject, given: _Given) -> pd.DataFrame:
     if subject.name not in given.answers:
         from serzoo import pipeline
 
-        told = []
-        for model, rows in subject.parts(given.table):
-            rows = sample(rows, given.clips["clips"], given.options["seed"]).reset_index(drop=True)
-            told.append(judge(model, rows, pipeline.Clips(rows, given.roots, cache_bytes=0)))
-        if not told:
+        parts = subject.parts(given.table)
+        if not parts:
             raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
+        told = []
+        for model, rows in sample_parts(parts, given.clips["clips"], given.options["seed"]):
+            rows = rows.reset_index(drop=True)
+            told.append(judge(model, rows, pipeline.Clips(rows, given.roots, cache_bytes=0)))
         given.answers[subject.name] = pd.concat(told, ignore_index=True)
     return given.answers[subject.name]
 

@@ -1,13 +1,14 @@
 """Are women and men recognised equally well, and if not, is it what they said?
 
-The gap is women minus men, of UA and of the recall of each class. Its interval is bootstrapped over speakers, women and
-men drawn apart, so that each draw has as many of both as there are. The matched comparison takes only what both said:
+The gap is women minus men, of the recall of each class, and of UA, which is the mean over the classes that both speak.
+Its interval is bootstrapped over speakers, women and men drawn apart, so that each draw has as many of both as there
+are. The matched comparison takes only what both said:
 recall is computed for each class and text (and how it was spoken, where a corpus tells) that occurs for women and for
 men, and averaged with equal weights over the texts of a class and over the classes. What is left of the gap is then not
 due to who said what, or how often.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.bootstrap import intervals, speaker_confusions
 from serzoo.evaluation.figures import percent, sign_of
 from serzoo.evaluation.summary import summarize
+from serzoo.metrics import mean_of_defined
 
 GENDERS = ("female", "male")
 MATCHED = ("text", "intensity", "style")
@@ -38,13 +40,14 @@ def gender_gap(
         seed: of the draws.
 
     Returns:
-        ``recall``: by gender and class; ``ua``: by gender; ``gap``: women minus men, ``{"ua", "recall": {class}}``;
+        ``recall``: by gender and class; ``ua``: by gender; ``gap``: women minus men, ``{"ua", "recall": {class}}``, UA
+        over the classes of both;
         ``matched``: the same ``ua`` and ``recall`` gaps, with ``by``, ``cells`` and how many utterances of women and
         men they hold, or ``{"reason"}``; ``speakers`` by gender; ``survives``: whether there is a gap and it survives,
         None where that cannot be told; ``verdict``.
 
     Raises:
-        CorpusError: if women or men have fewer than two speakers.
+        CorpusError: if women or men have fewer than two speakers, or no class in common.
 
     Example:
         >>> gender_gap(tables.read("runs/mtl"))["verdict"]  # doctest: +SKIP
@@ -52,16 +55,20 @@ def gender_gap(
     """
     rows = tables.validate(predictions)
     rows = rows[rows["gender"].isin(GENDERS) & rows["truth"].isin(tables.classes(rows))]
-    speakers = {each: persons(rows[rows["gender"] == each]).nunique() for each in GENDERS}
+    speakers = _num_speakers(rows)
     if min(speakers.values()) < MIN_SPEAKERS:
         came = ", ".join(f"{count} {gender}" for gender, count in speakers.items())
         raise CorpusError(f"A gap between women and men needs {MIN_SPEAKERS} speakers of each. Received: {came}.")
     options = {"resamples": resamples, "seed": seed}
     summary = summarize(rows, **options)
     labels = tables.classes(rows)
+    spoken = [set(rows["truth"][rows["gender"] == each]) for each in GENDERS]
+    if not spoken[0] & spoken[1]:
+        came = "; ".join(f"{each}: {', '.join(sorted(own))}" for each, own in zip(GENDERS, spoken, strict=True))
+        raise CorpusError(f"A gap between women and men needs a class that both speak. Received: {came}.")
     gap = _gap(rows, options)
     matched = _matched(rows, table, options)
-    sentence, survives = _verdict(gap["ua"], matched)
+    sentence, survives = _verdict(gap["ua"], matched, sorted(spoken[0] ^ spoken[1]))
     return {
         "ua": summary["ua_by_gender"],
         "recall": summary["recall_by_gender"],
@@ -76,16 +83,16 @@ def gender_gap(
 
 
 def _gap(rows: pd.DataFrame, options: Mapping[str, int]) -> dict[str, Any]:
-    """UA and recalls of women minus those of men."""
+    """UA and recalls of women minus those of men; the UA over the classes of both."""
     confusions = speaker_confusions(rows)
     gender = _gender_of(rows, confusions.speakers)
     counts = np.zeros((len(gender), 2, *confusions.counts.shape[1:]))  # (speakers, genders, seeds, classes, classes)
     counts[np.arange(len(gender)), gender] = confusions.counts
 
     def statistic(sums):
-        by_seed = np.concatenate([metrics.ua(sums)[..., None], metrics.recalls(sums)], axis=-1)
-        figures = _mean(by_seed, axis=2)  # (draws, genders, figures)
-        return figures[:, 0] - figures[:, 1]
+        recall = mean_of_defined(metrics.recalls(sums), axis=2)  # (draws, genders, classes)
+        difference = recall[:, 0] - recall[:, 1]  # NaN for a class that one of them lacks
+        return np.concatenate([mean_of_defined(difference)[:, None], difference], axis=1)
 
     ua, *recalls = intervals(counts, statistic, strata=gender, **options).entries()
     return {"ua": ua, "recall": dict(zip(confusions.labels, recalls, strict=True))}
@@ -109,15 +116,17 @@ def _matched(rows: pd.DataFrame, table: pd.DataFrame | None, options: Mapping[st
     rows = rows[cells.isin(shared)] if shared else rows[:0]
     if rows.empty:
         return {"reason": "women and men have no text of the same class in common"}
+    if min(_num_speakers(rows).values()) < MIN_SPEAKERS:
+        return {"reason": f"fewer than {MIN_SPEAKERS} women or men have a text of the same class in common"}
     cells = cells[cells.isin(shared)]
     counts, gender, labels, class_of = _cell_counts(rows, cells, shared)
 
     def statistic(sums):
         with np.errstate(divide="ignore", invalid="ignore"):
-            recall = _mean(sums[..., 0] / sums[..., 1], axis=2)  # (draws, genders, cells)
+            recall = mean_of_defined(sums[..., 0] / sums[..., 1], axis=2)  # (draws, genders, cells)
         difference = recall[:, 0] - recall[:, 1]  # NaN where a draw lacks one of them
-        by_class = np.stack([_mean(difference[:, class_of == i], axis=1) for i in range(len(labels))], axis=1)
-        return np.concatenate([_mean(by_class, axis=1)[:, None], by_class], axis=1)
+        by_class = np.stack([mean_of_defined(difference[:, class_of == i]) for i in range(len(labels))], axis=1)
+        return np.concatenate([mean_of_defined(by_class)[:, None], by_class], axis=1)
 
     ua, *recalls = intervals(counts, statistic, strata=gender, **options).entries()
     utterances = rows.drop_duplicates(tables.key_columns(rows))["gender"].value_counts()
@@ -133,8 +142,8 @@ def _matched(rows: pd.DataFrame, table: pd.DataFrame | None, options: Mapping[st
 def _cell_counts(rows: pd.DataFrame, cells: pd.MultiIndex, shared: list[tuple]) -> tuple:
     """Right and all, ``(speakers, genders, seeds, cells, 2)``; gender of each speaker, classes, class of each cell."""
     labels = tables.classes(rows)
-    answer = rows[[tables.PREFIX + label for label in labels]].to_numpy().argmax(axis=1)
-    right = np.array(labels, object)[answer] == rows["truth"].to_numpy()
+    probabilities, truth = tables.arrays(rows)
+    right = probabilities.argmax(axis=1) == truth
     pairs = persons(rows)
     speakers = sorted(pairs.unique())
     gender = _gender_of(rows, speakers)
@@ -148,22 +157,20 @@ def _cell_counts(rows: pd.DataFrame, cells: pd.MultiIndex, shared: list[tuple]) 
     return counts, gender, occurring, np.array([occurring.index(cell[1]) for cell in shared])
 
 
+def _num_speakers(rows: pd.DataFrame) -> dict[str, int]:
+    return {each: persons(rows[rows["gender"] == each]).nunique() for each in GENDERS}
+
+
 def _gender_of(rows: pd.DataFrame, speakers: list[tuple[str, str]]) -> np.ndarray:
     """0 for each woman, 1 for each man."""
     known = dict(zip(persons(rows), rows["gender"], strict=True))
     return np.array([GENDERS.index(known[pair]) for pair in speakers])
 
 
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of what is defined; NaN where nothing is."""
-    defined = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(defined, values, 0.0).sum(axis=axis) / defined.sum(axis=axis)
-
-
-def _verdict(gap: Mapping[str, float], matched: Mapping[str, Any]) -> tuple[str, bool | None]:
+def _verdict(gap: Mapping[str, float], matched: Mapping[str, Any], left_out: Sequence[str]) -> tuple[str, bool | None]:
     better = {1: "Women are recognised better than men", -1: "Men are recognised better than women"}
     sign, points = sign_of(gap), f"UA {percent(gap, '+')} points, women minus men"
+    points += f", without {', '.join(left_out)}, which only women or only men speak" if left_out else ""
     start = f"{better[sign]}: {points}" if sign else f"No gap between women and men can be told: {points}"
     if "reason" in matched:
         return f"{start}. No matched comparison: {matched['reason']}.", None

@@ -24,6 +24,7 @@ POOLED = "embedding"
 NAMED = ("shared", "private")
 PROBE_SNR_DB = 10.0
 SPEAKER_FOLDS = 5
+OF_SPEAKER = ("gender", "corpus")  # labels that all utterances of a speaker share
 
 
 def leakage(
@@ -79,8 +80,9 @@ def leakage(
                 gathered[layer, "noise"] += _split(x, rows, names, tested, of_speaker=False)
     found = []
     for (layer, label), splits in gathered.items():
-        if not splits:
-            not_probed[label] = _TOO_FEW[label]
+        reason = _one_speaker(splits) if label in OF_SPEAKER else None
+        if reason or not splits:
+            not_probed[label] = reason or _TOO_FEW[label]
             continue
         for kind in probes.KINDS:
             options = {"of_speaker": label != "noise", "resamples": resamples, "seed": seed}
@@ -179,6 +181,15 @@ def _split(
         return []
     units = speakers if of_speaker else np.arange(len(rows))
     return [probes.Split(x[a], labels[a], units[a], x[b], labels[b], speakers[b])]
+
+
+def _one_speaker(splits: Sequence[probes.Split]) -> str | None:
+    """Name the labels that fewer than two of the asked speakers have: the interval would have nothing to draw."""
+    pairs = {pair for split in splits for pair in zip(split.truth, split.speakers, strict=True)}
+    held = [label for label, _ in pairs]
+    learnt = {label for split in splits for label in split.labels}
+    few = sorted(label for label in learnt | set(held) if held.count(label) < 2)
+    return f"fewer than two speakers of {', '.join(few)}" if few else None
 
 
 def _by_speaker(x: np.ndarray, rows: pd.DataFrame, tested: np.ndarray, seed: int) -> list[probes.Split]:

@@ -1,12 +1,14 @@
 """One picture for each part of an audit: dots with their intervals, and a matrix for corpora."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-_INK, _SOFT_INK, _BLUE, _ORANGE, _GREY = "#1c2733", "#5b6b7b", "#0f4c81", "#c8641b", "#9aa7b4"
+from serzoo.evaluation.figures import percent
+from serzoo.evaluation.plots import INK, SOFT_INK, figure_of, png
+
+_BLUE, _ORANGE, _GREY = "#0f4c81", "#c8641b", "#9aa7b4"
 
 
 def of_audit(found: Mapping[str, Any]) -> dict[str, bytes]:
@@ -35,7 +37,7 @@ def _gender(results: Mapping[str, Any]) -> bytes:
             _dots(panel, dots, colour, {"female": "women", "male": "men"}[gender], shift)
         _finish(panel, names, f"{name}: recall, %", (0, 100))
         panel.legend(frameon=False, fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def _leakage(results: Mapping[str, Any]) -> bytes:
@@ -47,7 +49,7 @@ def _leakage(results: Mapping[str, Any]) -> bytes:
         panel.plot(highest, range(len(highest)), "|", color=_ORANGE, markersize=12, label="best on shuffled labels")
         _finish(panel, names, f"{name}: UA of probes, %", (0, 102))
         panel.legend(frameon=False, fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def _transfer(results: Mapping[str, Any]) -> bytes:
@@ -62,21 +64,21 @@ def _transfer(results: Mapping[str, Any]) -> bytes:
                 100 * ua["ci_low"], 100 * ua["ci_high"], color=_GREY, alpha=0.3, lw=0, zorder=0, label="interval of UA"
             )
             panel.legend(frameon=False, fontsize=9)
-        panel.axvline(0, color=_SOFT_INK, lw=1)
+        panel.axvline(0, color=SOFT_INK, lw=1)
         names = [f"{each['corpus']} {each['speaker']}" for each in result["speakers"]]
         title = f"{name} minus {result['control']}: {result['verdict']}\nUA of each speaker, points"
         _finish(panel, names, title, None)
-    return _png(figure)
+    return png(figure)
 
 
 def _robustness(results: Mapping[str, Any]) -> bytes:
     figure, axes = _panels(len(results), _height(max(len(result["conditions"]) for result in results.values()), 0.22))
     for panel, (name, result) in zip(axes, results.items(), strict=True):
         _dots(panel, [each["fall"] for each in result["conditions"]], _BLUE, "")
-        panel.axvline(0, color=_SOFT_INK, lw=1)
+        panel.axvline(0, color=SOFT_INK, lw=1)
         title = f"{name}: UA against clean ({100 * result['clean']['value']:.1f} %), points"
         _finish(panel, [each["condition"] for each in result["conditions"]], title, None)
-    return _png(figure)
+    return png(figure)
 
 
 def _cross(result: Mapping[str, Any]) -> bytes:
@@ -86,15 +88,15 @@ def _cross(result: Mapping[str, Any]) -> bytes:
     for cell in result["cells"]:
         row, column, ua = models.index(cell["model"]), result["corpora"].index(cell["corpus"]), cell["ua"]
         shares[row, column] = ua["value"]
-        text = f"{100 * ua['value']:.1f}\n[{100 * ua['ci_low']:.1f}, {100 * ua['ci_high']:.1f}]"
-        panel.text(column, row, text, ha="center", va="center", color="white" if ua["value"] > 0.6 else _INK)
+        text = percent(ua).replace(" ", "\n", 1)
+        panel.text(column, row, text, ha="center", va="center", color="white" if ua["value"] > 0.6 else INK)
     panel.imshow(shares, cmap="Blues", vmin=result["chance"], vmax=1, aspect="auto")
     panel.set_xticks(range(len(result["corpora"])), [f"on {corpus}" for corpus in result["corpora"]])
     panel.set_yticks(range(len(models)), models)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    panel.set_title(f"UA of {', '.join(result['classes'])}, %", loc="left", fontsize=11, color=_INK)
-    return _png(figure)
+    panel.set_title(f"UA of {', '.join(result['classes'])}, %", loc="left", fontsize=11, color=INK)
+    return png(figure)
 
 
 _DRAW = {
@@ -111,11 +113,7 @@ def _height(num_rows: int, each: float = 0.36) -> float:
 
 
 def _panels(count: int, height: float) -> tuple[Any, Sequence[Any]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, height * count), dpi=120, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = figure_of(8, height * count)
     return figure, figure.subplots(count, 1, squeeze=False)[:, 0]
 
 
@@ -135,10 +133,4 @@ def _finish(panel: Any, names: Sequence[str], title: str, limits: tuple[float, f
     panel.set_axisbelow(True)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    panel.set_title(title, loc="left", fontsize=11, color=_INK)
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    panel.set_title(title, loc="left", fontsize=11, color=INK)

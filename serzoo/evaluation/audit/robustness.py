@@ -15,7 +15,7 @@ import pandas as pd
 from serzoo import corpora as readers
 from serzoo.errors import CorpusError, join
 from serzoo.evaluation.audit.conditions import SNRS_DB, Changed, Condition, conditions, noise_draws
-from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample
+from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample_parts
 from serzoo.evaluation.figures import percent, sign_of
 from serzoo.evaluation.summary import compare, summarize
 from serzoo.noises import CLEAN, was_heard
@@ -65,9 +65,7 @@ def robustness(
     parts = subject.parts(table)
     if not parts:
         raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
-    chosen = sample(pd.concat([rows for _, rows in parts]), clips, seed)
-    parts = [(model, rows.loc[rows.index.isin(chosen.index)]) for model, rows in parts]
-    parts = [(model, rows) for model, rows in parts if len(rows)]
+    parts = sample_parts(parts, clips, seed)
     noises = noise_draws(_unknown_noise(parts, noise or {}))
     if babble := _babble(parts, table, roots, seed):
         noises["babble"] = babble

@@ -177,6 +177,13 @@ def sample(table: pd.DataFrame, clips: int | None, seed: int) -> pd.DataFrame:
     return table.loc[table.index.isin(shuffled.index[chosen])]
 
 
+def sample_parts(parts: Sequence[tuple[Any, pd.DataFrame]], clips: int | None, seed: int) -> list[tuple]:
+    """Choose rows over all parts of a subject together, as :func:`sample` does; a part without any is left out."""
+    chosen = sample(pd.concat([rows for _, rows in parts]), clips, seed).index
+    kept = [(model, rows[rows.index.isin(chosen)]) for model, rows in parts]
+    return [(model, rows) for model, rows in kept if len(rows)]
+
+
 def judge(model: Any, rows: pd.DataFrame, clips: Any, condition: str | None = None) -> pd.DataFrame:
     """Predict rows whose sound is given: a table of predictions."""
     from serzoo import pipeline
