@@ -1,14 +1,14 @@
 """What ``serzoo predict`` does with many recordings: find them, judge each, write the answers."""
 
 import csv
-import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from serzoo import audio
+from serzoo.cli.terminal import columns
 from serzoo.errors import SerzooError
 
 Failures = list[tuple[str, str]]
@@ -43,72 +43,89 @@ def find_recordings(paths: Iterable[Path]) -> tuple[list[Path], Failures]:
 
 
 def judge(
-    model: Any, files: Sequence[Path], *, window_s: float | None = None, hop_s: float | None = None
-) -> tuple[list[dict[str, Any]], Failures]:
+    model: Any,
+    files: Sequence[Path],
+    failures: Failures,
+    *,
+    window_s: float | None = None,
+    hop_s: float | None = None,
+    show_progress: bool = True,
+) -> Iterator[dict[str, Any]]:
     """Classify files one by one; a bad one does not stop the others.
 
     Args:
         model: a classifier with ``classify`` and ``segments``.
         files: recordings.
+        failures: ``(path, reason)`` of the files that are refused is added to this list.
         window_s: length of a window in seconds; None judges each file as a whole.
         hop_s: time between windows in seconds.
+        show_progress: whether to show a bar, if stderr is a terminal.
 
-    Returns:
+    Yields:
         ``{"file": ..., "predictions": [{"label", "score"}, ...]}`` for each file, with ``"segments"`` instead where
-        there is a window; and ``(path, reason)`` of the files that were refused.
+        there is a window.
     """
-    found, failures = [], []
-    for path in _progress(files):
+    for path in _progress(files) if show_progress else files:
         try:
             if window_s is None:
-                found.append({"file": str(path), "predictions": model.classify(path)})
+                answer = {"file": str(path), "predictions": model.classify(path)}
             else:
-                found.append({"file": str(path), "segments": model.segments(path, window_s=window_s, hop_s=hop_s)})
+                answer = {"file": str(path), "segments": model.segments(path, window_s=window_s, hop_s=hop_s)}
         except (SerzooError, OSError) as error:
             failures.append((str(path), str(error)))
-    return found, failures
+        else:
+            yield answer
 
 
-def render(found: Sequence[dict[str, Any]], classes: Sequence[str], form: str, *, windowed: bool = False) -> str:
-    """Write answers as text.
+def write(
+    answers: Iterable[dict[str, Any]], classes: Sequence[str], form: str, out: TextIO, *, windowed: bool = False
+) -> None:
+    """Write answers as text: CSV one by one as they come, the other forms once there are no more.
+
+    What was there before an interruption or an error is written, too.
 
     Args:
-        found: answers of :func:`judge`.
+        answers: answers of :func:`judge`.
         classes: class names, the order of the columns.
         form: ``"table"``, ``"json"`` or ``"csv"``.
+        out: where to write to; nothing is written where a table would have no row.
         windowed: whether the answers are segments.
-
-    Returns:
-        Text that ends with a line break; empty where a table would have no row.
     """
-    if form == "json":
-        return json.dumps([_rounded(answer) for answer in found], indent=2, ensure_ascii=False) + "\n"
     header = ["file", "start", "end", "label", "score"] if windowed else ["file", "label", "score"]
-    rows = [row for answer in found for row in (_segment_rows(answer) if windowed else [_row(answer, classes)])]
     if not windowed:
-        header += [f"p_{name}" for name in classes] if form == "csv" else list(classes)
+        header += [f"p_{name}" for name in classes] if form == "csv" else classes
     if form == "csv":
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *rows])
-        return text.getvalue()
-    if not rows:
-        return ""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in [header, *rows])
-    return "\n".join(lines) + "\n"
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(header)
+        for answer in answers:
+            writer.writerows(_rows(answer, classes))
+            out.flush()
+        return
+    found = []
+    try:
+        for answer in answers:
+            found.append(answer)
+    finally:
+        if form == "json":
+            out.write(json.dumps([_rounded(answer) for answer in found], indent=2, ensure_ascii=False) + "\n")
+        elif rows := [[_printable(file), *row] for answer in found for file, *row in _rows(answer, classes)]:
+            out.write(columns([header, *rows]))
+        out.flush()
 
 
-def _row(answer: dict[str, Any], classes: Sequence[str]) -> list[str]:
+def _rows(answer: dict[str, Any], classes: Sequence[str]) -> list[list[str]]:
+    if "segments" in answer:
+        return [
+            [answer["file"], f"{each['start']:.2f}", f"{each['end']:.2f}", each["label"], f"{each['score']:.4f}"]
+            for each in answer["segments"]
+        ]
     best = answer["predictions"][0]
     scores = {each["label"]: each["score"] for each in answer["predictions"]}
-    return [answer["file"], best["label"], f"{best['score']:.4f}", *(f"{scores[name]:.4f}" for name in classes)]
+    return [[answer["file"], best["label"], f"{best['score']:.4f}", *(f"{scores[name]:.4f}" for name in classes)]]
 
 
-def _segment_rows(answer: dict[str, Any]) -> list[list[str]]:
-    return [
-        [answer["file"], f"{each['start']:.2f}", f"{each['end']:.2f}", each["label"], f"{each['score']:.4f}"]
-        for each in answer["segments"]
-    ]
+def _printable(file: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in file)
 
 
 def _rounded(value: Any) -> Any:

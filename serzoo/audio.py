@@ -16,6 +16,7 @@ from serzoo import containers
 from serzoo.errors import AudioError, MissingFileError
 from serzoo.files import below, check_names
 from serzoo.samples import (
+    MAX_AMPLITUDE,
     MAX_CHANNELS,
     MAX_DURATION_S,
     MAX_SAMPLE_RATE_HZ,
@@ -31,6 +32,7 @@ from serzoo.samples import (
 )
 
 __all__ = [
+    "MAX_AMPLITUDE",
     "MAX_CHANNELS",
     "MAX_DURATION_S",
     "MAX_SAMPLE_RATE_HZ",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from serzoo import registry, scales
 from serzoo.corpora.noise import esc10
-from serzoo.errors import ConfigError, WeightsError, first_line
+from serzoo.errors import ConfigError, WeightsError, first_line, join
 from serzoo.models.classifier import Classifier
 from serzoo.noises import CLEAN, NOISE_ALONE
 
@@ -105,13 +105,15 @@ def with_classes(model: Classifier, classes: Sequence[str]) -> Classifier:
         outputs={**model.output, "emotion": head(*reads)},
         heads={**model.heads, "emotion": classes},
         sample_rate_hz=model.sample_rate_hz,
-        card={**model.card, "tag": None},
+        card={**model.card, "tag": None, "temperature": None},  # both are those of the old head
         name=model.name,
     )
 
 
 def copy_weights(source: Classifier, target: Classifier) -> None:
     """Give a model the weights of another one of the same architecture; heads whose classes differ stay as they are.
+
+    Layers without weights, such as a denoiser, may differ.
 
     Args:
         source: model to copy from.
@@ -120,13 +122,16 @@ def copy_weights(source: Classifier, target: Classifier) -> None:
     Raises:
         WeightsError: if the trunks differ.
     """
-    same = {layer.name: layer for layer in source.layers}
-    for layer in target.layers:
-        if layer.name in target.heads and source.heads.get(layer.name) != target.heads[layer.name]:
+    there, here = ({layer.name: layer for layer in model.layers if layer.weights} for model in (source, target))
+    differing = {name for name in there.keys() ^ here.keys() if name not in {*source.heads, *target.heads}}
+    for name in here.keys() & there.keys():
+        if name in target.heads and source.heads.get(name) != target.heads[name]:
             continue
         try:
-            layer.set_weights(same[layer.name].get_weights())
-        except (KeyError, ValueError) as error:
-            raise WeightsError(
-                f"{target.name} cannot start from {source.name}: their layers {layer.name!r} differ."
-            ) from error
+            here[name].set_weights(there[name].get_weights())
+        except ValueError:
+            differing.add(name)
+    if differing:
+        raise WeightsError(
+            f"{target.name} cannot start from {source.name}: their layers {join(sorted(differing))} differ."
+        )

@@ -1,6 +1,7 @@
 """The texts of ``serzoo list`` and ``serzoo show``, from the YAML files alone."""
 
 import fnmatch
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from serzoo import registry, yaml_text
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _RECIPE = ("frontend", "model", "heads", "objectives", "streams", "augmentation", "pretraining", "training")
 LISTING = ["NAME", "WEIGHTS", "LICENCE", "UA [95 % INTERVAL] PROTOCOL"]
+_NO_KNOWLEDGE = "a score is no knowledge of what a person feels: use it for no decision about people"
 
 
 def listing(pattern: str = "*", *, pretrained: bool = False, licence: str | None = None) -> list[list[str]]:
@@ -38,11 +40,12 @@ def listing(pattern: str = "*", *, pretrained: bool = False, licence: str | None
     return rows
 
 
-def model_card(name: str) -> str:
+def model_card(name: str, heads: Sequence[str] | None = None) -> str:
     """The card of a model, or of one set of its weights.
 
     Args:
         name: name of a model, or ``name.tag``.
+        heads: tasks that it answers; by default all that it is trained for.
 
     Raises:
         UnknownNameError: if there is no such model or tag.
@@ -58,10 +61,8 @@ def model_card(name: str) -> str:
     as_trained = config_.to_dict(config_.override(config, overrides))
     recipe = {key: value for key, value in as_trained.items() if key in _RECIPE and value}
     parts = [
-        f"{config.name}\n{config.summary}",
-        _section("Paper", [config.reference.title, *_doi(config)]),
-        _section("What differs from it, and why", [f"- {each}" for each in config.reference.deviations] or ["nothing"]),
-        _section("Input and answer", _input_and_answer(config, tag)),
+        *_architecture(config),
+        _section("Input and answer", _input_and_answer(config, tag, heads)),
         _section("Weights", _weights(config, tag) or ["none ship with this version"]),
         _section("Figures", _figures(config, tag) or ["none published"]),
         _section("Limits", [f"- {each}" for each in _limits(config, tag)]),
@@ -70,11 +71,30 @@ def model_card(name: str) -> str:
     return "\n\n".join(parts)
 
 
+def architecture_card(name: str) -> str:
+    """What of the card of a model is true of any weights of it.
+
+    Args:
+        name: name of a model.
+    """
+    from serzoo import config as config_
+
+    return "\n\n".join([*_architecture(config_.load(name)), _section("Limits", [f"- {_NO_KNOWLEDGE}"])])
+
+
+def _architecture(config: "Config") -> list[str]:
+    return [
+        f"{config.name}\n{config.summary}",
+        _section("Paper", [config.reference.title, *_doi(config)]),
+        _section("What differs from it, and why", [f"- {each}" for each in config.reference.deviations] or ["nothing"]),
+    ]
+
+
 def _section(title: str, lines: list[str]) -> str:
     return "\n".join([title, *(f"  {line}" for line in lines)])
 
 
-def _input_and_answer(config: "Config", tag: str) -> list[str]:
+def _input_and_answer(config: "Config", tag: str, answered: Sequence[str] | None) -> list[str]:
     classes = dict.fromkeys(entry.classes for entry in config.weights if not tag or entry.tag == tag)
     told = "; or ".join(", ".join(names) for names in classes) or "those of the protocol it is trained by"
     heads = {
@@ -84,6 +104,8 @@ def _input_and_answer(config: "Config", tag: str) -> list[str]:
     }
     lines = [f"input     speech of 0.1 s or more, mono at {config.frontend.sample_rate_hz} Hz; files are resampled"]
     for head, about in config.heads.items():
+        if answered is not None and head not in answered:
+            continue
         scale = about.scale and f"a value from {about.scale[0]:g} to {about.scale[1]:g}"
         lines.append(f"{head:<9} {scale or heads.get(head, 'probabilities')}")
     return lines
@@ -93,7 +115,7 @@ def _limits(config: "Config", tag: str) -> list[str]:
     """What is known to limit a model: what its config says, and what follows from it and what its weights heard."""
     from serzoo import corpora
 
-    limits = ["a score is no knowledge of what a person feels: use it for no decision about people"]
+    limits = [_NO_KNOWLEDGE]
     entries = [entry for entry in config.weights if not tag or entry.tag == tag]
     heard: dict[str, int] = {}
     for entry in entries:

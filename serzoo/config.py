@@ -89,7 +89,9 @@ def override(config: Config, overrides: Mapping[str, Any], label: str = "overrid
         for parent in parents:
             place = place.get(parent) if isinstance(place, dict) else None
         if not isinstance(place, dict) or last not in place:
-            nearest = difflib.get_close_matches(str(dotted), _dotted_keys(data), n=2)
+            keys = _dotted_keys(data)
+            alike = [key for key in keys if key.rpartition(".")[2] == last]
+            nearest = difflib.get_close_matches(str(dotted), alike or keys, n=2, cutoff=0.0 if alike else 0.6)
             guess = f"Did you mean {' or '.join(map(repr, nearest))}?" if nearest else "See serzoo show NAME."
             raise ConfigError(f"{label}: unknown key {dotted}. {guess}")
         place[last] = value

@@ -44,7 +44,7 @@ _FOREIGN = {
     b"#!AM": "AMR",
     b"FLV\x01": "Flash video",
 }
-_SLACK_BYTES = 64  # some writers count their own header as sound
+SLACK_BYTES = 64  # some writers count their own header as sound
 
 
 @contextlib.contextmanager
@@ -143,11 +143,16 @@ def _examined(file: BinaryIO, path: Path) -> BinaryIO | None:
         file.seek(0)
 
 
+def is_open(promised):
+    """Whether a size, or each of a tensor of them, means "until the end": whoever writes to a pipe cannot know it.
+
+    These are the values near 2**31 and 2**32 that sox, arecord and ffmpeg write; 0 and -1 mean it too.
+    """
+    return (promised >= 0xFFFFFF00) | ((promised >= 0x7FFFF000) & (promised <= 0x80000100))
+
+
 def _check_promise(path: Path, promised: int, present: int) -> None:
-    # Whoever writes to a pipe cannot know the size: 0, -1, and the values near 2**31 and 2**32 that
-    # sox, arecord and ffmpeg put there all mean "until the end".
-    unknown = promised <= 0 or promised >= 0xFFFFFF00 or 0x7FFFF000 <= promised <= 0x80000100
-    if not unknown and present < promised - _SLACK_BYTES:
+    if promised > 0 and not is_open(promised) and present < promised - SLACK_BYTES:
         raise truncated(path, f"its header promises {promised} bytes of sound and {max(present, 0)} are there")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from serzoo.errors import CorpusError, RunError
 
 CARD = "card.json"  # of one trained fold of a run: written last, so that it marks the fold as done
+RECORD = "run.json"  # of a run: what is run, on what, with what
 RECORDINGS = "recordings.csv.gz"  # of a run: what it trained on, validated on and tested, by its samples
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from serzoo import audio, scales
-from serzoo.errors import AudioError
+from serzoo.errors import AudioError, SerzooError
 
 WHOLE_CLIP_S = 30.0  # longer recordings are judged in windows of this length, so that memory does not grow
 BATCH_S = 60.0  # seconds of sound judged at once: about 130 MB beside the model
@@ -145,9 +145,7 @@ class Listener:
             >>> [each["start"] for each in model.segments("tests/data/emodb/wav/03a01Wa.wav", window_s=1.0, hop_s=0.5)]
             [0.0, 0.5, 1.0]
         """
-        for what, value, least in (("window_s", window_s, audio.MIN_DURATION_S), ("hop_s", hop_s, MIN_HOP_S)):
-            if not isinstance(value, numbers.Real) or not least <= value <= audio.MAX_DURATION_S:
-                raise AudioError(f"{what} must be {least} to {audio.MAX_DURATION_S} seconds. Received: {value!r}.")
+        check_windows(window_s, hop_s, AudioError)
         found = []
         for starts, clips in _batches(source, sample_rate_hz, window_s, hop_s):
             for start, clip, scores in zip(starts, clips, self.probabilities(clips), strict=True):
@@ -155,6 +153,26 @@ class Listener:
                 times = {"start": start / audio.SAMPLE_RATE_HZ, "end": (start + len(clip)) / audio.SAMPLE_RATE_HZ}
                 found.append({**times, "label": self.classes[best], "score": float(scores[best])})
         return found
+
+    def embed(self, source, sample_rate_hz: int | None = None) -> np.ndarray:
+        """Read the pooled embedding of a recording; those of one longer than 30 s are averaged as by :meth:`classify`.
+
+        Args:
+            source: path or array, as of :meth:`classify`.
+            sample_rate_hz: rate of the array in Hz.
+
+        Returns:
+            Features of shape ``(features,)``, float32.
+
+        Raises:
+            AudioError: as :meth:`classify`.
+            MissingFileError: if there is no such file.
+        """
+
+        def read(clips):
+            return self.predict_on_batch(padded(clips))["embedding"]
+
+        return mean_over_pieces(read, source, sample_rate_hz).astype("float32")
 
     def probabilities(self, clips: Sequence[np.ndarray], task: str = "emotion") -> np.ndarray:
         """Probabilities of one task for clips of any lengths.
@@ -167,6 +185,32 @@ class Listener:
             Float32 of shape ``(clips, classes)``.
         """
         return np.asarray(self.predict_on_batch(padded(clips))[task], "float32")
+
+
+def check_windows(window_s: float, hop_s: float, error: type[SerzooError]) -> None:
+    """Check the length of windows and the time between their starts, both in seconds.
+
+    Raises:
+        SerzooError: of the class ``error``, if one of them is out of its range.
+    """
+    check_seconds("window_s", window_s, audio.MIN_DURATION_S, error)
+    check_seconds("hop_s", hop_s, MIN_HOP_S, error)
+
+
+def check_seconds(what: str, value: float, least: float, error: type[SerzooError]) -> None:
+    """Check a time in seconds.
+
+    Args:
+        what: name of the argument, for the message.
+        value: the time.
+        least: least time allowed; the greatest one is that of a recording.
+        error: class of the error.
+
+    Raises:
+        SerzooError: of the class ``error``, if the time is out of this range.
+    """
+    if not isinstance(value, numbers.Real) or not least <= value <= audio.MAX_DURATION_S:
+        raise error(f"{what} must be {least} to {audio.MAX_DURATION_S} seconds. Received: {value!r}.")
 
 
 def padded(clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -16,9 +16,12 @@ import pandas as pd
 
 from serzoo import audio, decoding, noises, scales
 from serzoo.errors import CorpusError
-from serzoo.models.classifier import padded
+from serzoo.listener import padded
 from serzoo.plan import AUGMENTATION, plan_epoch
 from serzoo.rooms import Responses
+from serzoo.versions import check_keras
+
+check_keras()
 
 CACHE_BYTES = 2 * 2**30
 NUM_WORKERS = 4

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from serzoo.errors import ConfigError
+from serzoo.scales import DIMENSIONS
 
 AUGMENTATION = "augmentation"  # the label of what a clip went through, and the plan's column of it
 
@@ -29,7 +29,8 @@ def plan_epoch(
     """Draw one epoch of training.
 
     Every batch has a fixed number of places for each stream, in the order of the config, and clips are mixed with
-    others of their stream. A stream draws in a balanced way by the label of its own name, where its clips have one.
+    others of their stream. A stream draws in a balanced way by the label of its own name, where its clips have one; if
+    that is continuous, each labelled clip equally often.
 
     Args:
         targets: one-hot labels by name, ``(clips, classes)`` each, as from :func:`serzoo.pipeline.labels`; a missing
@@ -57,6 +58,8 @@ def plan_epoch(
     for number, (stream, quota) in enumerate(quotas.items()):
         clips = np.flatnonzero(targets["stream"][:, number]) if config.streams else np.arange(len(targets["emotion"]))
         classes = targets[stream][clips] if stream in targets and training.sampling == "balanced" else None
+        if classes is not None and stream in DIMENSIONS:
+            classes = classes.any(axis=1, keepdims=True)  # its columns are shares of the two ends, no classes
         drawn.append(clips[_draw(rng, len(clips), classes, steps * quota)].reshape(steps, quota))
     index = np.concatenate(drawn, axis=1).reshape(-1)
     places = len(index)
@@ -187,18 +190,13 @@ def places_of(streams: Mapping[str, float], batch_size: int) -> dict[str, int]:
 
     Args:
         streams: share of each stream, of any sum; without any, the stream ``"emotion"`` has every place.
-        batch_size: places in a batch.
-
-    Raises:
-        ConfigError: if there are more streams than places.
+        batch_size: places in a batch, as many as streams or more.
 
     Example:
         >>> places_of({"emotion": 0.5, "gender": 0.25, "target": 0.25}, 32)
         {'emotion': 16, 'gender': 8, 'target': 8}
     """
     streams = streams or {"emotion": 1.0}
-    if len(streams) > batch_size:
-        raise ConfigError(f"A batch of {batch_size} has no place for {len(streams)} streams.")
     total = sum(streams.values())
     exact = {name: share / total * batch_size for name, share in streams.items()}
     places = {name: max(1, int(share)) for name, share in exact.items()}

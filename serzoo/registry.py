@@ -6,6 +6,7 @@ takes is the section ``model`` of ``zoo_configs/NAME.yaml``.
 
 import fnmatch
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,22 @@ def check_name(name: str) -> str:
     if name not in BUILDERS:
         raise unknown_name("model", name, BUILDERS, see="serzoo list")
     return name
+
+
+def is_path(source: str | os.PathLike) -> bool:
+    """Whether a user means a file or folder, rather than the name of a model.
+
+    Args:
+        source: a :class:`~pathlib.Path`, or a text: one with ``/`` is a path, and so is one of something that exists
+            and has not the name of a model.
+
+    Example:
+        >>> is_path("./cnn_ablstm"), is_path("cnn_ablstm"), is_path("cnn_ablstm.ravdess8")
+        (True, False, False)
+    """
+    if not isinstance(source, str) or "/" in source or os.sep in source:
+        return True
+    return source.partition(".")[0] not in BUILDERS and Path(source).exists()
 
 
 def config_path(name: str) -> Path:

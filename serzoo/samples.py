@@ -25,7 +25,7 @@ MAX_CHANNELS = 32
 MIN_SAMPLE_RATE_HZ = 1000
 MAX_SAMPLE_RATE_HZ = 768_000
 
-_MAX_AMPLITUDE = 1e10  # beyond 32-bit integers in floats; far from where a power spectrum overflows
+MAX_AMPLITUDE = 1e10  # beyond 32-bit integers in floats; far from where a power spectrum overflows
 _MARGIN_S = 0.25  # context decoded beside an excerpt, so that its edges are resampled as in the whole
 # Decoded at once: so many seconds, and in samples times channels 4 MB at most.
 _DECODED_S = 10
@@ -203,7 +203,7 @@ def decoded(sound: "Sound | Array", name: object, first_frame: int, last_frame: 
             break
         mono = _mono(block)
         peak = np.abs(mono).max()
-        if not peak <= _MAX_AMPLITUDE:
+        if not peak <= MAX_AMPLITUDE:
             raise AudioError(f"{name} must hold finite samples in [-1, 1]. Received: {peak} among them.")
         yield mono
         at += len(block)

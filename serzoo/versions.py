@@ -1,9 +1,10 @@
-"""The versions of Python, TensorFlow and Keras that serzoo is tested with: both ends of each range."""
+"""The versions of Python, TensorFlow and Keras that serzoo is tested with, and the packages of its extras."""
 
 import importlib
 import warnings
+from collections.abc import Callable
 
-from serzoo.errors import VersionError
+from serzoo.errors import SerzooError, VersionError, first_line
 
 PYTHONS = ((3, 10), (3, 13))
 TENSORFLOWS = ((2, 17), (2, 21))
@@ -62,3 +63,21 @@ def check_keras() -> None:
         if numbers(version) < KERAS[0]:
             raise VersionError(problem)
         warnings.warn(problem, stacklevel=3)
+
+
+def require(extra: str, *packages: str, error: Callable[[str], SerzooError]) -> None:
+    """Import packages of an extra, or say how to install it.
+
+    Args:
+        extra: as of ``pip install "serzoo[EXTRA]"``.
+        packages: names of the modules.
+        error: makes the error from its message.
+
+    Raises:
+        SerzooError: as ``error`` makes it, if one of them cannot be imported.
+    """
+    try:
+        for name in packages:
+            importlib.import_module(name)
+    except ImportError as missing:
+        raise error(f'This needs pip install "serzoo[{extra}]": {first_line(missing)}.') from missing

@@ -13,6 +13,7 @@ from serzoo import registry
 from serzoo.building import build, heads_of, with_classes
 from serzoo.errors import MissingFileError, RunError, WeightsError, first_line, unknown_name
 from serzoo.files import CARD
+from serzoo.listener import Listener
 from serzoo.models.classifier import Classifier
 
 FINAL_WEIGHTS = "final.weights.h5"
@@ -53,7 +54,7 @@ def load(
         ['happy', 'sad']
     """
     text = os.fspath(source)
-    if text.endswith(".keras") or _is_folder(source):
+    if text.endswith(".keras") or registry.is_path(source):
         if weights != DEFAULT:
             raise WeightsError(f"weights is for registered names; {text} has its own. Received: weights={weights!r}.")
         if text.endswith(".keras") and denoise is not None:
@@ -61,11 +62,21 @@ def load(
         model = _open_keras(Path(source)) if text.endswith(".keras") else _open_run(Path(source), denoise)
     else:
         model = _open_name(text, weights, denoise)
-    if model.card.get("pretrained"):
-        _warn_once(text, "pre-trained without labels; its heads know nothing before a training starts from it.")
-    if model.card.get("commercial") is False:
-        _warn_once(text, f"weights under {model.licence}, not for commercial use.", of=model.name)
+    warn_of(model, text)
     return model if classes is None else with_classes(model, classes)
+
+
+def warn_of(model: Listener, source: str) -> None:
+    """Warn, once, of weights that have had no labels yet, or are not for commercial use.
+
+    Args:
+        model: as it was opened, from whatever format.
+        source: what it was opened from, for the message.
+    """
+    if model.card.get("pretrained"):
+        _warn_once(source, "pre-trained without labels; its heads know nothing before a training starts from it.")
+    if model.card.get("commercial") is False:
+        _warn_once(source, f"weights under {model.licence}, not for commercial use.", of=model.name)
 
 
 def open_weights(settings, entry, denoise: str | None = None) -> Classifier:
@@ -128,13 +139,6 @@ def load_weights(model: Classifier, path: Path) -> None:
         raise WeightsError(f"{path} does not hold the weights of {model.name}: {first_line(error)}.") from error
 
 
-def _is_folder(source: str | os.PathLike) -> bool:
-    text = os.fspath(source)
-    if not isinstance(source, str) or "/" in text or os.sep in text:
-        return True
-    return text.partition(".")[0] not in registry.BUILDERS and Path(text).is_dir()
-
-
 def _build_behind(denoise: str | None, settings, heads: Mapping[str, Sequence[str]], card: Mapping) -> Classifier:
     if denoise is not None:
         settings = configs.override(settings, {"frontend.denoise": denoise}, "denoise")
@@ -172,7 +176,7 @@ def _open_run(path: Path, denoise: str | None) -> Classifier:
     if not (path / CARD).is_file():
         trained = sorted(card.parent for card in path.glob(f"*/{CARD}"))
         if len(trained) != 1:
-            found = f"{len(trained)}, such as {trained[0]}" if trained else "none; is it an export, or holds one?"
+            found = f"{len(trained)}, such as {trained[0]}" if trained else "none, such as in an export"
             raise RunError(f"{path} must be one trained fold, or a run with a single one. Received: {found}.")
         path = trained[0]
     path = path.resolve()  # "." has no parent
@@ -220,4 +224,4 @@ def _warn_once(source: str, sentence: str, of: str | None = None) -> None:
     """Warn of a source, or of the first of many ``of`` which the same is true, such as the folds of a run."""
     if (what := (of or source, sentence)) not in _warned:
         _warned.add(what)
-        warnings.warn(f"{source}: {sentence}", stacklevel=3)
+        warnings.warn(f"{source}: {sentence}", stacklevel=4)

@@ -2,21 +2,24 @@
 
 import configparser
 import csv
+import importlib
 import io
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 import serzoo
-from serzoo import cli, doctor
+from serzoo import answers, cli, doctor
 from serzoo.errors import AudioError, RunError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +37,8 @@ class StandIn:
             raise AudioError(f"{path} is no\nsound.")
         if path.name.startswith("silent"):
             warnings.warn("Digital silence.", stacklevel=1)
+        if path.name.startswith("stop"):
+            raise KeyboardInterrupt
         return [
             {"label": "calm", "score": np.float32(0.7)},
             {"label": "anger", "score": 0.2},
@@ -49,7 +54,7 @@ class StandIn:
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Call the entry point; gives exit code, stdout and stderr."""
-    monkeypatch.setattr(cli.opening, "import_keras", lambda: None)  # no stand-in needs it
+    monkeypatch.setattr(cli.opening, "import_keras", lambda batches=False: None)  # no stand-in needs it
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["serzoo", *map(str, arguments)])
@@ -152,8 +157,8 @@ def test_predict_table(run, asked, folder):
 
 
 def test_predict_folder_takes_each_file_once(run, asked, folder):
-    code, out, _ = run("predict", folder, folder / "a.wav", "--format", "json", "--model", "other.tag")
-    assert code == 0 and asked == ["other.tag"]
+    code, out, _ = run("predict", folder, folder / "a.wav", "--format", "json", "--model", "cnn_ablstm_mtl.emodb4")
+    assert code == 0 and asked == ["cnn_ablstm_mtl.emodb4"]
     answers = json.loads(out)
     assert [Path(answer["file"]).name for answer in answers] == ["a.wav", "b.wav", "c.flac"]
     assert answers[0]["predictions"] == [
@@ -201,6 +206,33 @@ def test_predict_goes_on_past_bad_files(run, asked, folder, form):
         f"  {folder / 'pipe.wav'}: neither a file nor a folder.",
         f"  {folder / 'bad.wav'}: is no sound.",
     ]
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "table"])
+def test_predict_that_is_stopped_keeps_its_answers(run, asked, folder, form):
+    (folder / "stop.wav").write_bytes(b"x")
+    code, out, _ = run("predict", *(folder / name for name in ("a.wav", "stop.wav", "b.wav")), "--format", form)
+    assert code != 0 and "a.wav" in out and out.count(".wav") == 1
+    if form == "json":
+        assert len(json.loads(out)) == 1
+
+
+def test_predict_writes_each_row_of_csv_at_once():
+    out, seen = io.StringIO(), []
+
+    def judged():
+        for name in ("a.wav", "b.wav"):
+            yield {"file": name, "predictions": [{"label": "calm", "score": 1.0}]}
+            seen.append(out.getvalue().splitlines()[-1])
+
+    answers.write(judged(), ["calm"], "csv", out)
+    assert seen == ["a.wav,calm,1.0000,1.0000", "b.wav,calm,1.0000,1.0000"]
+
+
+def test_predict_keeps_a_row_of_its_table_in_one_line(run, asked, folder):
+    (folder / "d\ne\u00e9.wav").write_bytes(b"x")
+    code, out, _ = run("predict", folder / "d\ne\u00e9.wav")
+    assert code == 0 and len(out.splitlines()) == 2 and "d\\ne\u00e9.wav" in out
 
 
 def test_predict_without_any_file_loads_no_model(run, asked, tmp_path):
@@ -271,15 +303,74 @@ def test_check_of_noise(run, tmp_path):
     [
         (("cnn_abltsm", "all", "training.epochs=1"), "Unknown model 'cnn_abltsm'. Did you mean 'cnn_ablstm'"),
         (("cnn_ablstm", "ravdess8-5fodl", "training.epochs=1"), "Unknown protocol 'ravdess8-5fodl'. Did you mean "),
-        (("cnn_ablstm", "all", "training.epoch=1"), "overrides: unknown key training.epoch. Did you mean "),
+        (("cnn_ablstm", "all", "training.epoch=1"), "--set: unknown key training.epoch. Did you mean "),
+        (("cnn_ablstm", "all", "epochs=1"), "--set: unknown key epochs. Did you mean 'training.epochs'?"),
     ],
 )
 def test_a_slip_in_a_training_is_told_before_tensorflow_is_imported(run, monkeypatch, tmp_path, wrong, message):
     name, protocol, override = wrong
     command = ["train", name, "--corpus", f"emodb={tmp_path}", "--protocol", protocol, "--set", override, "--out", "r"]
-    monkeypatch.setattr(cli.opening, "import_keras", lambda: pytest.fail("too late"))
+    monkeypatch.setattr(cli.opening, "import_keras", lambda batches=False: pytest.fail("too late"))
     code, out, err = run(*command)
     assert (code, out) == (1, "") and err.startswith(f"Error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("predict . --model cnn_ablstm_mlt", "Unknown model 'cnn_ablstm_mlt'. Did you mean 'cnn_ablstm_mtl'"),
+        ("predict . --model cnn_ablstm_mtl.emodb", "Unknown weights of cnn_ablstm_mtl 'emodb'. Did you mean 'emodb4"),
+        ("predict . --model gone.onnx", "There is no file or folder gone.onnx."),
+        ("export cnn_ablstm_mlt out", "Unknown model 'cnn_ablstm_mlt'. Did you mean 'cnn_ablstm_mtl'"),
+        ("evaluate cnn_ablstm_mlt --corpus emodb=. --out r", "Unknown model 'cnn_ablstm_mlt'. Did you mean "),
+        ("evaluate nope.csv --corpus emodb=. --out r", "There is no file or folder nope.csv."),
+        ("evaluate cnn_ablstm_mtl --corpus ravdes=. --out r", "Unknown corpus 'ravdes'. Did you mean 'ravdess'"),
+        ("audit cnn_ablstm_mtl --noise esc=.", "Unknown noise corpus 'esc'. Did you mean 'esc"),
+        (
+            "search bert_mtl --corpus emodb=. --protocol emodb4-loso --space nope.yaml --out r",
+            "There is no file nope.yaml.",
+        ),
+        (
+            "search bert_mtl --corpus emodb=. --protocol emodb4-losso --space . --out r",
+            "Unknown protocol 'emodb4-losso'.",
+        ),
+        ("publish r foo.bar", "Unknown model 'foo'."),
+    ],
+)
+def test_other_slips_are_told_before_tensorflow_is_imported(run, monkeypatch, tmp_path, command, message):
+    monkeypatch.chdir(tmp_path)
+    Path("a.wav").touch()
+    monkeypatch.setattr(cli.opening, "import_keras", lambda batches=False: pytest.fail("too late"))
+    code, out, err = run(*command.split())
+    assert (code, out) == (1, "") and err.startswith(f"Error: {message}")
+
+
+def test_pretrain_needs_something_to_hear(run):
+    code, out, err = run("pretrain", "bert_mtl", "--out", "r")
+    assert (code, out) == (2, "") and "one of them is needed" in err
+
+
+@pytest.mark.parametrize("command", ["train", "pretrain", "search"])
+def test_progress_of_a_training_is_no_answer(run, monkeypatch, tmp_path, command):
+    def made(*_, verbose, **options):
+        print(f"Epoch 1/2, verbose={verbose}")  # as Keras does
+        return [] if command == "search" else options["out"]
+
+    monkeypatch.setitem(serzoo.__dict__, command, made)
+    (tmp_path / "space.yaml").touch()
+    more = ["--space", tmp_path / "space.yaml"] if command == "search" else []
+    options = ["--corpus", f"emodb={tmp_path}", "--protocol", "emodb4-loso", "--out", tmp_path / "r"]
+    code, out, err = run(command, "bert_mtl", *options, *more)
+    assert (code, err) == (0, "Epoch 1/2, verbose=2\n") and "Epoch" not in out
+
+
+def test_audit_takes_incomplete_copies(run, monkeypatch, tmp_path):
+    got = {}
+    monkeypatch.setitem(serzoo.__dict__, "audit", lambda *a, **k: got.update(k))
+    monkeypatch.setattr("serzoo.evaluation.audit.markdown_of", lambda found: "# Audit\n")
+    for given in ([], ["--partial"]):
+        assert run("audit", "cnn_ablstm_mtl", "--corpus", f"emodb={tmp_path}", *given)[:2] == (0, "# Audit\n")
+        assert got["partial"] is bool(given)
 
 
 def test_publish_passes_everything_on_and_names_the_files(run, monkeypatch):
@@ -287,13 +378,13 @@ def test_publish_passes_everything_on_and_names_the_files(run, monkeypatch):
 
     got = []
     monkeypatch.setattr(serzoo.training, "publish", lambda *names, **options: got.append(options) or [Path("toy.yaml")])
-    assert run("publish", "r", "toy.a") == (0, "toy.yaml\nPublished: toy.a\n", "")
-    assert run("publish", "r", "toy.a", "--figure-only", "--replace")[0] == 0
+    assert run("publish", "r", "acrnn.a") == (0, "toy.yaml\nPublished: acrnn.a\n", "")
+    assert run("publish", "r", "acrnn.a", "--figure-only", "--replace")[0] == 0
     assert got == [{"fold_weights": True, "replace": False}, {"fold_weights": False, "replace": True}]
     monkeypatch.setattr(serzoo.training, "add_seeds", lambda *names: got.append(names) or [Path("toy.yaml")])
-    assert run("publish", "r", "toy.a", "--add-seeds") == (0, "toy.yaml\nPublished: toy.a\n", "")
-    assert got[2:] == [(Path("r"), "toy.a")]
-    status, _, told = run("publish", "r", "toy.a", "--add-seeds", "--replace")
+    assert run("publish", "r", "acrnn.a", "--add-seeds") == (0, "toy.yaml\nPublished: acrnn.a\n", "")
+    assert got[2:] == [(Path("r"), "acrnn.a")]
+    status, _, told = run("publish", "r", "acrnn.a", "--add-seeds", "--replace")
     assert status == 2 and "goes with neither --figure-only nor --replace" in " ".join(told.replace("│", " ").split())
 
 
@@ -301,13 +392,16 @@ def test_pretrain_passes_everything_on(run, monkeypatch, tmp_path):
     got = {}
     monkeypatch.setitem(serzoo.__dict__, "pretrain", lambda *a, **k: got.update(k, a=a) or k["out"])
     assert run("pretrain", "bert_mtl", "--out", "r", "--audio", tmp_path) == (0, "Run: r\n", "")
-    none = {"protocol": None, "seed": 0, "overrides": {}, "resume": False}
+    none = {"protocol": None, "seed": 0, "overrides": {}, "resume": False, "partial": False, "verbose": 2}
     assert got == {"a": ("bert_mtl", {}), "out": Path("r"), "audio_folder": tmp_path, **none}
-    options = ["--corpus", f"emodb={tmp_path}", "--protocol", "emodb4-loso", "--seed", "3", "--resume"]
+    options = ["--corpus", f"emodb={tmp_path}", "--protocol", "emodb4-loso", "--seed", "3", "--resume", "--partial"]
     assert run("pretrain", "bert_mtl", "--out", "r", *options, "--set", "pretraining.epochs=5")[0] == 0
     given = {"protocol": "emodb4-loso", "seed": 3, "overrides": {"pretraining.epochs": 5}, "resume": True}
+    given |= {"partial": True, "verbose": 2}
     assert got == {"a": ("bert_mtl", {"emodb": str(tmp_path)}), "out": Path("r"), "audio_folder": None, **given}
-    assert run("pretrain", "bert_mtl", "--out", "r", "--set", "pretraining.epoch=5")[0] == 1  # before Keras is there
+    assert (
+        run("pretrain", "bert_mtl", "--out", "r", *options, "--set", "pretraining.epoch=5")[0] == 1
+    )  # before Keras is there
 
 
 def test_noise_curve_passes_everything_on(run, monkeypatch, tmp_path):
@@ -322,12 +416,12 @@ def test_noise_curve_passes_everything_on(run, monkeypatch, tmp_path):
     needed = ["a", "b", "--corpus", "ravdess=R", "--noise", "esc10=E", "--out", "d"]
     assert run("noise-curve", *needed) == (0, "# Noise\nReport: d\n", "")
     more = ["--other-noise", "musan=M", "--babble", "emodb=B", "--denoise", "wavelet_shrinkage", "--against", "b"]
-    assert run("noise-curve", *needed, *more, "--snr", "5", "--snr", "-5", "--resume")[0] == 0
+    assert run("noise-curve", *needed, *more, "--snr", "5", "--snr", "-5", "--resume", "--partial")[0] == 0
     where = (["a", "b"], {"ravdess": "R"}, {"esc10": "E"}, Path("d"))
-    none = {"other_noise": {}, "babble": {}, "denoise": [], "against": None, "resume": False}
+    none = {"other_noise": {}, "babble": {}, "denoise": [], "against": None, "resume": False, "partial": False}
     assert got[0] == (where, none | {"snrs_db": module.SNRS_DB})
     others = {"other_noise": {"musan": "M"}, "babble": {"emodb": "B"}, "denoise": ["wavelet_shrinkage"]}
-    assert got[1] == (where, others | {"against": ["b"], "resume": True, "snrs_db": [5.0, -5.0]})
+    assert got[1] == (where, others | {"against": ["b"], "resume": True, "partial": True, "snrs_db": [5.0, -5.0]})
 
 
 def test_train_passes_everything_on(run, monkeypatch, tmp_path):
@@ -351,6 +445,7 @@ def test_train_passes_everything_on(run, monkeypatch, tmp_path):
         "overrides": {},
         "allow_speaker_leak": False,
         "resume": False,
+        "verbose": 2,
     }
     more = ["--seed", "1", "--seed", "2", "--epochs-from", "q", "--init", "a.b", "--fold", "1", "--resume"]
     sets = ["--set", "training.epochs=5", "--set", "augmentation.gain_db=[0.0, 0.0]"]
@@ -375,7 +470,10 @@ def test_train_passes_everything_on(run, monkeypatch, tmp_path):
     [
         (["ravdess"], "--corpus takes NAME=ROOT, such as ravdess=data/RAVDESS. Received: 'ravdess'."),
         (["ravdess=gone"], "--corpus ravdess needs a folder that exists. Received: 'gone'."),
-        (["ravdess=a.csv"], "--corpus ravdess needs a folder that exists. Received: 'a.csv'."),
+        (
+            ["mine=a.csv"],
+            "--corpus mine needs a folder that exists. Received: 'a.csv'. A table is table:mine=a.csv.",
+        ),
         (["table:a=a.csv", "table=gone"], "--corpus table needs a table file or folder that exists. Received: 'gone'."),
         (["emodb=.", "emodb=."], "--corpus takes each corpus once. Received twice: 'emodb'."),
     ],
@@ -421,8 +519,12 @@ def test_evaluate(run, asked, monkeypatch, tmp_path, failed):
     got = {}
     monkeypatch.setitem(serzoo.__dict__, "evaluate", lambda *a, **k: got.update(k, a=a) or report)
     options = ["--corpus", f"emodb={tmp_path}", "--out", tmp_path / "o"]
-    code, out, err = run("evaluate", "m.t", *options, "--allow-speaker-leak", "--protocol", "p", "--fold", "3")
-    assert got.pop("a")[0] == "m.t"  # opened where it is known whether it stands for one network or for many
+    code, out, err = run(
+        "evaluate", "cnn_ablstm.ravdess8", *options, "--allow-speaker-leak", "--protocol", "p", "--fold", "3"
+    )
+    assert (
+        got.pop("a")[0] == "cnn_ablstm.ravdess8"
+    )  # opened where it is known whether it stands for one network or for many
     assert got == {
         "out": tmp_path / "o",
         "allow_speaker_leak": True,
@@ -518,6 +620,42 @@ def test_tensorflow_says_nothing_that_nobody_asked(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (tmp_path / "saved" / "saved_model.pb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("batches", "said", "machine", "found"),
+    [
+        (True, None, "x86_64", "1"),
+        (True, "0", "x86_64", "0"),
+        (False, None, "x86_64", None),
+        (True, None, "arm64", None),
+    ],
+)
+def test_onednn_is_on_for_batches_unless_the_user_said_otherwise(monkeypatch, batches, said, machine, found):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    keras = SimpleNamespace(config=SimpleNamespace(backend=lambda: "tensorflow"))
+    monkeypatch.setattr(importlib, "import_module", lambda name: keras)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")  # as import_keras sets it
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said or "")
+    if said is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    cli.opening.import_keras(batches=batches)
+    assert os.environ.get("TF_ENABLE_ONEDNN_OPTS") == found
+
+
+@pytest.mark.parametrize("backend", ["torch", "bogus"])
+def test_real_commands_with_a_backend_that_is_none(backend):
+    done = real("predict", CLIPS, KERAS_BACKEND=backend)
+    message = f"The backend of Keras must be tensorflow or jax: set KERAS_BACKEND. Received: {backend}."
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"Error: {message}\n")
+    done = real("doctor", KERAS_BACKEND=backend)
+    assert (
+        done.returncode == 1
+        and "Traceback" not in done.stderr
+        and "Problem: " in done.stderr
+        and backend in done.stderr
+    )
 
 
 def test_real_doctor_finds_nothing_wrong_here():

@@ -273,6 +273,7 @@ def test_overrides():
     ("items", "message"),
     [
         (["training.epoch=5"], "overrides: unknown key training.epoch. Did you mean 'training.epochs'"),
+        (["epochs=5"], "overrides: unknown key epochs. Did you mean 'training.epochs'?"),
         (["training.epochs=-5"], "overrides: training.epochs must be an int > 0. Received: -5."),
         (["training.epochs=5.0"], "overrides: training.epochs must be an int > 0. Received: 5.0."),
         (["training.learning_rate=1e-3"], "write 1.0e-3."),

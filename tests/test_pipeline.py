@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from serzoo import audio, pipeline
-from serzoo.errors import AudioError, ConfigError, CorpusError
+from serzoo.errors import AudioError, CorpusError
 from serzoo.plan import places_of, plan_epoch
 
 HEADS = {"emotion": ["anger", "calm", "fear"], "gender": ["female", "male"]}
@@ -138,11 +138,6 @@ def test_an_objective_without_a_label_is_a_loss_itself(targets):
 )
 def test_places_of_streams(streams, size, expected):
     assert places_of(streams, size) == expected
-
-
-def test_more_streams_than_places():
-    with pytest.raises(ConfigError, match="A batch of 1 has no place for 2 streams"):
-        places_of({"emotion": 1.0, "target": 1.0}, 1)
 
 
 def test_crops_reach_both_ends_and_leave_short_clips_whole():

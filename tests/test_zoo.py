@@ -323,7 +323,8 @@ def test_denoisers_that_are_refused(shipped, tmp_path, monkeypatch):
         building.build(settings, building.heads_of(settings, CLASSES))
 
 
-def test_what_is_no_model_is_told(tmp_path):
+def test_what_is_no_model_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     sound, exported = tmp_path / "a.wav", tmp_path / "a.onnx"
     for path in (sound, exported):
         path.write_bytes(b"x")
@@ -331,5 +332,7 @@ def test_what_is_no_model_is_told(tmp_path):
             RunError, match="must be the name of a model, the folder of a run or a .keras file.*open_export"
         ):
             serzoo.load(path)
-    with pytest.raises(RunError, match="Received: none; is it an export, or holds one"):
+        with pytest.raises(RunError, match=f"^{path.name} must be the name of a model"):
+            serzoo.load(path.name)
+    with pytest.raises(RunError, match=r"Received: none, such as in an export\.$"):
         serzoo.load(tmp_path)

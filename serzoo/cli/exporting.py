@@ -48,15 +48,17 @@ def export(
 ) -> None:
     """Write a model for another runtime. TensorFlow Serving, ONNX Runtime or LiteRT; it is proved to answer alike."""
     given = {"quantize": quantize and quantize.value, "clip": clip, "window": window, "hop": hop}
-    known = {"savedmodel": ("window", "hop"), "litert": ("quantize", "clip")}.get(format.value, ())
-    for name, value in given.items():
-        if value is not None and name not in known:
+    given["serving-kit"] = serving_kit or None
+    known = {
+        "savedmodel": {"window": "window_s", "hop": "hop_s", "serving-kit": "serving_kit"},
+        "litert": {"quantize": "quantize", "clip": "clip_s"},
+    }.get(format.value, {})
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in given:
+        if name not in known:
             raise typer.BadParameter(f"is not for --format {format.value}.", param_hint=f"--{name}")
-    if serving_kit and format != ExportFormat.savedmodel:
-        raise typer.BadParameter(f"is not for --format {format.value}.", param_hint="--serving-kit")
-    options = {name if name == "quantize" else f"{name}_s": given[name] for name in known if given[name] is not None}
-    if serving_kit:
-        options["serving_kit"] = True
+    options = {known[name]: value for name, value in given.items()}
+    opening.check_name(model)
     opening.import_keras()
     import serzoo
     from serzoo.export import write

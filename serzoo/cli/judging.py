@@ -52,7 +52,8 @@ def evaluate(
     if fold is not None and protocol is None and not model.endswith("-folds") and not Path(model).is_dir():
         raise typer.BadParameter("needs --protocol.", param_hint="--fold")
     roots = roots_of(corpus)
-    opening.import_keras()
+    opening.check_name(model)
+    opening.import_keras(batches=True)
     import serzoo
     from serzoo.evaluation import summary_text
     from serzoo.export import is_export
@@ -118,17 +119,26 @@ def audit(
         ),
     ] = 400,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of draws, choices and probes.")] = 0,
+    partial: Partial = False,
 ) -> None:
     """Audit models: gender gap, leakage, transfer, robustness. Verdicts come with 95 % intervals."""
     roots, noises = roots_of(corpus or []), roots_of(noise or [], "--noise")
-    opening.import_keras()
+    opening.import_keras(batches=True)
     import serzoo
     from serzoo.evaluation.audit import markdown_of
 
     # Whatever a library prints on the way must not mix with the answers.
     with contextlib.redirect_stdout(sys.stderr):
         found = serzoo.audit(
-            runs, roots, out, parts=part or None, noise=noises, rooms=rooms, clips=clips or None, seed=seed
+            runs,
+            roots,
+            out,
+            parts=part or None,
+            noise=noises,
+            rooms=rooms,
+            clips=clips or None,
+            seed=seed,
+            partial=partial,
         )
     print(markdown_of(found), end="")
     if out is not None:
@@ -159,6 +169,7 @@ def noise_curve(
         list[float] | None, typer.Option(metavar="DB", help="Signal-to-noise ratio; repeat for several; 20 10 5 0 -5.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep the predictions that DIR holds already.")] = False,
+    partial: Partial = False,
 ) -> None:
     """Judge models under noise. Its level rises; its types are those that training knew, and others."""
     options = [roots_of(corpus), roots_of(noise, "--noise")]
@@ -168,8 +179,9 @@ def noise_curve(
         "denoise": denoise or [],
         "against": against,
         "resume": resume,
+        "partial": partial,
     }
-    opening.import_keras()
+    opening.import_keras(batches=True)
     from serzoo.evaluation.noise_curve import SNRS_DB
     from serzoo.evaluation.noise_curve import noise_curve as measure
     from serzoo.evaluation.noise_report import markdown_of

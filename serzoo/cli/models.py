@@ -77,15 +77,19 @@ def predict(
 
     if hop is not None and window is None:
         raise typer.BadParameter("needs --window.", param_hint="--hop")
+    opening.check_name(model)
+    out = sys.stdout
     # Whatever a library prints on the way must not mix with the answers.
     with contextlib.redirect_stdout(sys.stderr):
         files, failures = answers.find_recordings(audio)
-        found, classes = [], []
+        total = len(files) + len(failures)
+        judged, classes = [], []
         if files:
             opening.import_keras()
             classifier = opening.open_model(model)
             classes = classifier.classes
-            found, refused = answers.judge(classifier, files, window_s=window, hop_s=hop or window)
-            failures += refused
-    print(answers.render(found, classes, format.value, windowed=window is not None), end="")
-    finish(failures, len(found) + len(failures))
+            bar = format != Format.csv or not out.isatty()  # rows that come one by one show progress themselves
+            options = {"window_s": window, "hop_s": hop or window, "show_progress": bar}
+            judged = answers.judge(classifier, files, failures, **options)
+        answers.write(judged, classes, format.value, out, windowed=window is not None)
+    finish(failures, total)

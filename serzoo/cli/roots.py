@@ -15,8 +15,11 @@ Partial = Annotated[bool, typer.Option("--partial", help="Take incomplete copies
 
 def roots_of(items: list[str], option: str = "--corpus") -> dict[str, str]:
     """Folder, or table file, of each corpus; ``option`` is named in errors."""
+    from serzoo import corpora
+
     roots: dict[str, str] = {}
-    example = "esc10=data/ESC-10" if option.endswith("noise") else "ravdess=data/RAVDESS"
+    is_noise = option.endswith("noise")
+    example = "esc10=data/ESC-10" if is_noise else "ravdess=data/RAVDESS"
     for item in items:
         name, equals, root = item.partition("=")
         if not equals or not name or not root:
@@ -26,7 +29,9 @@ def roots_of(items: list[str], option: str = "--corpus") -> dict[str, str]:
         is_table = name.partition(":")[0] == "table"
         if not Path(root).is_dir() and not (is_table and Path(root).is_file()):
             kind = "table file or folder" if is_table else "folder"
-            raise MissingFileError(f"{option} {name} needs a {kind} that exists. Received: {root!r}.")
+            hint = "" if is_noise or not Path(root).is_file() else f" A table is table:{name}={root}."
+            raise MissingFileError(f"{option} {name} needs a {kind} that exists. Received: {root!r}.{hint}")
+        (corpora.noise_layout if is_noise else corpora.info)(name)  # refuses a name that no corpus has
         roots[name] = root
     return roots
 

@@ -8,10 +8,13 @@ import typer
 
 def print_table(header: list[str] | None, rows: list[list[str]]) -> None:
     """Print columns as wide as their widest cell."""
-    lines = [header, *rows] if header else rows
+    print(columns([header, *rows] if header else rows), end="")
+
+
+def columns(lines: list[list[str]]) -> str:
+    """Text of columns as wide as their widest cell; it ends with a line break."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    return "".join("  ".join(map(str.ljust, line, widths)).rstrip() + "\n" for line in lines)
 
 
 def finish(failures: list[tuple[Any, Any]], total: int) -> None:

@@ -1,14 +1,18 @@
 """Commands that make weights: train, search, pretrain and publish."""
 
+import contextlib
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from serzoo import registry
 from serzoo.cli import opening
 from serzoo.cli.roots import Corpora, Partial, roots_of, streams_of
 from serzoo.cli.terminal import print_table
+from serzoo.errors import MissingFileError
 
 Init = Annotated[
     str | None, typer.Option(metavar="MODEL", help="Trained model to start from: NAME.TAG, run or .keras file.")
@@ -38,6 +42,14 @@ RecordedNoise = Annotated[
 Rooms = Annotated[
     Path | None, typer.Option("--rooms", metavar="FOLDER", help="Impulse responses of rooms to play clips in.")
 ]
+Seeds = Annotated[
+    list[int] | None, typer.Option("--seed", metavar="N", min=0, help="Seed; repeat for several; by default 0.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Value of the YAML, such as training.epochs=5; repeatable."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with what was stopped.")]
 
 
 def train(
@@ -45,9 +57,7 @@ def train(
     corpus: Corpora,
     protocol: Annotated[str, typer.Option(help="Named folds, or 'all' for every speaker; see serzoo corpora.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run.")],
-    seed: Annotated[
-        list[int] | None, typer.Option(metavar="N", min=0, help="Seed; repeat for several; by default 0.")
-    ] = None,
+    seed: Seeds = None,
     fold: Annotated[
         list[int] | None,
         typer.Option(metavar="K", min=0, help="Train this fold alone; repeat for several. --resume adds the others."),
@@ -62,10 +72,7 @@ def train(
     noise: RecordedNoise = None,
     rooms: Rooms = None,
     partial: Partial = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Value of the YAML, such as training.epochs=5; repeatable."),
-    ] = None,
+    set_: Set = None,
     allow_speaker_leak: Annotated[
         bool,
         typer.Option(
@@ -73,37 +80,38 @@ def train(
             help="Go on though speakers or recordings are in training and test; every output says so.",
         ),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    resume: Resume = False,
 ) -> None:
     """Train a model, one network for each fold and seed."""
     roots = roots_of(corpus)
-    from serzoo import config, corpora
+    beside = {"streams": streams_of(stream or [], target or []), "noise": roots_of(noise or [], "--noise")}
+    from serzoo import corpora
 
-    overrides = config.parse_overrides(set_ or [])
-    config.load(name, overrides)  # a slip is told before TensorFlow is imported, which takes seconds
+    overrides = _overrides(name, set_)
     if protocol != "all":
         corpora.protocol(protocol)
-    opening.import_keras()
+    opening.import_keras(batches=True)
     import serzoo
 
-    run = serzoo.train(
-        name,
-        roots,
-        protocol=protocol,
-        out=out,
-        seeds=tuple(seed or [0]),
-        folds=fold or None,
-        epochs_from=epochs_from,
-        init=init,
-        streams=streams_of(stream or [], target or []),
-        transductive=transductive,
-        noise=roots_of(noise or [], "--noise"),
-        rooms=rooms,
-        partial=partial,
-        overrides=overrides,
-        allow_speaker_leak=allow_speaker_leak,
-        resume=resume,
-    )
+    with contextlib.redirect_stdout(sys.stderr):
+        run = serzoo.train(
+            name,
+            roots,
+            protocol=protocol,
+            out=out,
+            seeds=tuple(seed or [0]),
+            folds=fold or None,
+            epochs_from=epochs_from,
+            init=init,
+            **beside,
+            transductive=transductive,
+            rooms=rooms,
+            partial=partial,
+            overrides=overrides,
+            allow_speaker_leak=allow_speaker_leak,
+            resume=resume,
+            verbose=_verbose(),
+        )
     report = Path(run) / "report.json"
     if report.is_file():  # a run over all speakers has none left to judge it by
         from serzoo.evaluation import summary_text
@@ -123,24 +131,31 @@ def pretrain(
         str | None, typer.Option(help="One model for each of its folds, which hears no test speaker of the fold.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of weights and draws.")] = 0,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Value of the YAML, such as pretraining.epochs=5; repeatable."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    partial: Partial = False,
+    set_: Set = None,
+    resume: Resume = False,
 ) -> None:
     """Pre-train a model on speech without labels."""
+    if not corpus and audio is None:
+        raise typer.BadParameter("one of them is needed.", param_hint="--corpus, --audio")
     roots = roots_of(corpus or [])
-    from serzoo import config
-
-    overrides = config.parse_overrides(set_ or [])
-    config.load(name, overrides)
-    opening.import_keras()
+    overrides = _overrides(name, set_)
+    opening.import_keras(batches=True)
     import serzoo
 
-    run = serzoo.pretrain(
-        name, roots, out=out, audio_folder=audio, protocol=protocol, seed=seed, overrides=overrides, resume=resume
-    )
+    with contextlib.redirect_stdout(sys.stderr):
+        run = serzoo.pretrain(
+            name,
+            roots,
+            out=out,
+            audio_folder=audio,
+            protocol=protocol,
+            seed=seed,
+            overrides=overrides,
+            resume=resume,
+            partial=partial,
+            verbose=_verbose(),
+        )
     print(f"Run: {run}")
 
 
@@ -162,49 +177,50 @@ def search(
     fold: Annotated[
         list[int] | None, typer.Option(metavar="K", min=0, help="Train on this fold alone; repeat for several.")
     ] = None,
-    seed: Annotated[
-        list[int] | None, typer.Option(metavar="N", min=0, help="Seed; repeat for several; by default 0.")
-    ] = None,
+    seed: Seeds = None,
     init: Init = None,
     stream: Streams = None,
     target: Target = None,
     transductive: Transductive = False,
     noise: RecordedNoise = None,
     rooms: Rooms = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, the same for all recipes.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search that was stopped.")] = False,
+    set_: Set = None,
+    resume: Resume = False,
     partial: Partial = False,
 ) -> None:
     """Train recipes and rank them by their validation speakers."""
     roots = roots_of(corpus)
-    from serzoo.config import parse_overrides
+    beside = {"streams": streams_of(stream or [], target or []), "noise": roots_of(noise or [], "--noise")}
+    from serzoo import corpora
 
-    overrides = parse_overrides(set_ or [])
-    opening.import_keras()
+    overrides = _overrides(name, set_)
+    corpora.protocol(protocol)
+    if not space.is_file():
+        raise MissingFileError(f"There is no file {space}.")
+    opening.import_keras(batches=True)
     import serzoo
 
-    ranked = serzoo.search(
-        name,
-        roots,
-        protocol=protocol,
-        space=space,
-        out=out,
-        num_trials=trials,
-        optuna=optuna,
-        keep=keep,
-        folds=fold or None,
-        seeds=tuple(seed or [0]),
-        init=init,
-        streams=streams_of(stream or [], target or []),
-        transductive=transductive,
-        noise=roots_of(noise or [], "--noise"),
-        rooms=rooms,
-        overrides=overrides,
-        resume=resume,
-        partial=partial,
-    )
+    with contextlib.redirect_stdout(sys.stderr):
+        ranked = serzoo.search(
+            name,
+            roots,
+            protocol=protocol,
+            space=space,
+            out=out,
+            num_trials=trials,
+            optuna=optuna,
+            keep=keep,
+            folds=fold or None,
+            seeds=tuple(seed or [0]),
+            init=init,
+            **beside,
+            transductive=transductive,
+            rooms=rooms,
+            overrides=overrides,
+            resume=resume,
+            partial=partial,
+            verbose=_verbose(),
+        )
     print_table(["VALIDATION UA", "GAIN", "FOLDS", "RECIPE"], [[*each.cells(), each.recipe] for each in ranked])
     print(f"Trials: {out / 'trials.csv'}")
 
@@ -225,7 +241,8 @@ def publish(
     """Ship the weights and figures of a run. It writes float16 weights, a YAML entry and the predictions."""
     if add_seeds and (figure_only or replace):
         raise typer.BadParameter("goes with neither --figure-only nor --replace.", param_hint="--add-seeds")
-    opening.import_keras()
+    registry.check_name(name.partition(".")[0])
+    opening.import_keras(batches=True)
     from serzoo import training
 
     if add_seeds:
@@ -234,3 +251,17 @@ def publish(
         written = training.publish(run, name, fold_weights=not figure_only, replace=replace)
     print("\n".join(map(str, written)))
     print(f"Published: {name}")
+
+
+def _overrides(name: str, items: list[str] | None) -> dict[str, Any]:
+    """Values of ``--set``; a slip in them is told before TensorFlow is imported, which takes seconds."""
+    from serzoo import config
+
+    overrides = config.parse_overrides(items or [])
+    config.override(config.load(name), overrides, "--set")
+    return overrides
+
+
+def _verbose() -> str | int:
+    """How Keras shows progress: a bar on a terminal, elsewhere one line for each epoch."""
+    return "auto" if sys.stderr.isatty() else 2

@@ -77,7 +77,7 @@ def guess(name: str, path: Path) -> str:
     others = {other: _count(other, path) for other in names() if other != name and other not in _WITHOUT_A_LOOK}
     likely = max(others, key=others.get)
     if others[likely]:
-        return f"what looks like {likely} ({others[likely]} of its files)"
+        return f"what looks like {likely!r} ({others[likely]} of its files)"
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     for entry in entries:
         if entry.is_dir() and _count(name, entry):

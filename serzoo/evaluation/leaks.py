@@ -25,6 +25,7 @@ from serzoo.files import CARD, RECORDINGS, replace_file
 
 LEAK_STAMP = "speakers shared: not comparable"
 COLUMNS = ("corpus", "file", "start", "end", "speaker", "digest")
+FOLDER = "folder"  # stands for the corpus of sound files that no reader knows; in every run it may be another one
 
 
 def digest(clip: np.ndarray) -> str:
@@ -98,7 +99,7 @@ def read_recordings(path: str | os.PathLike) -> pd.DataFrame:
 
 
 def publish_recordings(path: Path) -> list[Path]:
-    """Add the recordings of a run to the lists that ship with serzoo.
+    """Add the recordings of a run to the lists that ship with serzoo, but those of a folder that no reader knows.
 
     Args:
         path: list of the run; a run of an older version has none.
@@ -109,7 +110,8 @@ def publish_recordings(path: Path) -> list[Path]:
     if not path.is_file():
         return []
     written = []
-    for corpus, rows in read_recordings(path).groupby("corpus"):
+    listed = read_recordings(path)
+    for corpus, rows in listed[listed["corpus"] != FOLDER].groupby("corpus"):
         shipped = _shipped(corpus)
         before = [read_recordings(shipped)] if shipped.is_file() else []
         # Copies of a corpus may differ in their samples, by the rate they are kept at: each is listed.
@@ -192,7 +194,7 @@ def shared_recordings(trained: pd.DataFrame, judged: pd.DataFrame, files: bool =
     return sorted(set(found))
 
 
-def shared_in(listed: pd.DataFrame, fold: Any) -> list[str]:
+def shared_in(listed: pd.DataFrame, fold: Any, unheard: Iterable[tuple[str, str]] = ()) -> list[str]:
     """Name what stands on both sides of a fold: a file in training and test, a recording in any two parts.
 
     Validation speakers may share a file with a test speaker, as the two of a dialogue do, but no recording.
@@ -200,14 +202,15 @@ def shared_in(listed: pd.DataFrame, fold: Any) -> list[str]:
     Args:
         listed: recordings of all rows; those of speakers who neither validate nor test are trained on.
         fold: with the pairs of corpus and speaker ``validation`` and ``test``.
+        unheard: pairs of corpus and speaker who take no part in the fold.
 
     Returns:
         Phrases as of :func:`shared_recordings`.
     """
     pairs = list(zip(listed["corpus"], listed["speaker"], strict=True))
-    parts = [set(part) for part in (fold.validation, fold.test)]
-    validation, test = (np.array([pair in part for pair in pairs], bool) for part in parts)
-    chosen, judged, train = listed[validation], listed[test], listed[~(validation | test)]
+    parts = [set(part) for part in (fold.validation, fold.test, unheard)]
+    validation, test, apart = (np.array([pair in part for pair in pairs], bool) for part in parts)
+    chosen, judged, train = listed[validation], listed[test], listed[~(validation | test | apart)]
     copies = [*shared_recordings(chosen, judged, files=False), *shared_recordings(train, chosen, files=False)]
     return sorted({*shared_recordings(train, judged), *copies})
 

@@ -224,7 +224,7 @@ def _predictions(model: Any, rows: pd.DataFrame, answers: np.ndarray, condition:
 def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str]) -> list[np.ndarray | None]:
     """Class of the noise of each segment, by clip; None for noise of a type that the model does not know."""
     from serzoo import layers
-    from serzoo.models.classifier import padded
+    from serzoo.listener import padded
 
     classes, size = list(model.heads["noise"]), model.get_layer("noise").segment_samples
     found = []

@@ -4,13 +4,14 @@
 compared with the model; only then does it get its name.
 """
 
+import importlib
 import inspect
 import os
 import sys
 import types
 from pathlib import Path
 
-from serzoo.errors import unknown_name
+from serzoo.errors import ExportError, unknown_name
 from serzoo.export.opening import is_export, open_export
 
 __all__ = ["FORMATS", "export", "is_export", "open_export", "write"]
@@ -32,10 +33,12 @@ def export(model, out: str | os.PathLike, format: str = "savedmodel", *, verbose
             (LiteRT).
 
     Returns:
-        ``out/VERSION``, ``out/NAME.TAG.onnx`` or ``out/NAME.TAG.tflite``; without the tag for weights of one's own.
+        ``out/VERSION``, ``out/NAME.TAG.onnx`` or ``out/NAME.TAG.tflite``; weights of one's own have no tag, those of a
+        fold ``seedS-foldF`` in its place.
 
     Raises:
-        ExportError: if the export answers otherwise than the model, or cannot be written; nothing is left behind.
+        ExportError: if the export answers otherwise than the model, or cannot be written, or Keras runs on another
+            backend than TensorFlow; nothing is left behind.
         UnknownNameError: if there is no such format, or it has no such option.
 
     Example:
@@ -57,16 +60,15 @@ def write(model, out: str | os.PathLike, format: str = "savedmodel", **options):
     """
     if format not in FORMATS:
         raise unknown_name("format", format, FORMATS)
+    import keras
+
+    if (backend := keras.config.backend()) != "tensorflow":
+        raise ExportError(f"Exports need KERAS_BACKEND=tensorflow. Received: {backend}.")
     if isinstance(model, (str, os.PathLike)):
         from serzoo import zoo
 
         model = zoo.load(model)
-    if format == "savedmodel":
-        from serzoo.export.savedmodel import write as write_
-    elif format == "onnx":
-        from serzoo.export.onnx import write as write_
-    else:
-        from serzoo.export.litert import write as write_
+    write_ = importlib.import_module(f"serzoo.export.{format}").write
     allowed = [name for name, each in inspect.signature(write_).parameters.items() if each.kind is each.KEYWORD_ONLY]
     if unknown := [name for name in options if name not in allowed]:
         raise unknown_name(f"option of {format}", unknown[0], allowed)

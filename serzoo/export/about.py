@@ -30,13 +30,21 @@ def labels(model: Classifier, **more: Any) -> dict[str, Any]:
 
 
 def stem(model: Classifier) -> str:
-    """What a file of the model is called: ``NAME.TAG``, and the denoiser that was put before it."""
-    denoiser = model.card.get("denoise")
-    return f"{model.full_name}.{denoiser}" if denoiser else model.full_name
+    """What a file of the model is called.
+
+    Returns:
+        ``NAME.TAG``, or ``NAME.seedS-foldF`` for a fold of one's own, and the denoiser that was put before it.
+    """
+    parts = [model.full_name]
+    if not model.tag and model.card.get("fold") is not None:
+        parts.append("-".join(f"{key}{model.card[key]}" for key in ("seed", "fold") if key in model.card))
+    return ".".join([*parts, *filter(None, [model.card.get("denoise")])])
 
 
 def model_card(model: Classifier) -> str:
-    """The text that goes with an export: what these weights are, and the card of the recipe.
+    """The text that goes with an export: what these weights are, and the card of what serzoo ships under this name.
+
+    The latter tells of weights of one's own only what is true of them too: not the figures and classes of others.
 
     Args:
         model: the classifier.
@@ -56,6 +64,10 @@ def model_card(model: Classifier) -> str:
         f"  input     mono at {model.sample_rate_hz} Hz",
         *([f"  behind    {card['denoise']}"] if card.get("denoise") else []),
     ]
-    known = model.name in registry.names()
-    recipe = cards.model_card(model.full_name) if known else ""
-    return "\n".join(lines) + "\n\n" + recipe
+    if model.name not in registry.names():
+        shipped = ""
+    elif model.tag:
+        shipped = cards.model_card(model.full_name, heads=["emotion"])
+    else:
+        shipped = cards.architecture_card(model.name)
+    return "\n".join(lines) + "\n\n" + shipped

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from serzoo.errors import ExportError
-from serzoo.listener import Listener, mean_over_pieces, padded
+from serzoo.listener import Listener
 
 
 class Exported(Listener):
@@ -40,22 +40,6 @@ class Exported(Listener):
         Returns:
             ``{"emotion": (batch, classes), "embedding": (batch, features)}`` float32.
         """
-
-    def embed(self, source, sample_rate_hz: int | None = None) -> np.ndarray:
-        """Read the features of a recording, as ``Classifier.embed`` does.
-
-        Args:
-            source: path or array, as of :meth:`classify`.
-            sample_rate_hz: rate of the array in Hz.
-
-        Returns:
-            Features of shape ``(features,)``, float32.
-        """
-
-        def read(clips):
-            return self.predict_on_batch(padded(clips))["embedding"]
-
-        return mean_over_pieces(read, source, sample_rate_hz).astype("float32")
 
 
 def to_labels(text: bytes | str, path: Path) -> dict[str, Any]:

@@ -17,14 +17,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from serzoo.audio import MAX_DURATION_S, MIN_DURATION_S, SAMPLE_RATE_HZ
+from serzoo.audio import MIN_DURATION_S, SAMPLE_RATE_HZ
 from serzoo.errors import ExportError, unknown_name
 from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card, stem
 from serzoo.export.exported import Exported, to_labels
 from serzoo.export.inference import OUTPUTS, call, inference_model
 from serzoo.export.proof import Report, prove
 from serzoo.export.versions import aside
+from serzoo.listener import check_seconds
 from serzoo.models.classifier import Classifier
+from serzoo.versions import require
 
 # Greatest difference of a probability, by rounding of the weights.
 TOLERANCES = {None: 1e-3, "float16": 5e-3, "int8": 5e-2}
@@ -47,14 +49,13 @@ def write(model: Classifier, folder: Path, *, quantize: str | None = None, clip_
 
     Raises:
         ExportError: if the packages of ``serzoo[litert]`` are missing, LiteRT's own operations cannot hold the model,
-            the file answers otherwise than the model, or it cannot be written.
+            the file answers otherwise than the model, it cannot be written, or ``clip_s`` is out of range.
         UnknownNameError: if there is no such rounding.
     """
     if quantize not in TOLERANCES:
         raise unknown_name("quantize", str(quantize), [name for name in TOLERANCES if name])
-    if not MIN_DURATION_S <= clip_s <= MAX_DURATION_S:
-        raise ExportError(f"clip_s must be {MIN_DURATION_S} to {MAX_DURATION_S} seconds. Received: {clip_s}.")
-    _check_packages(quantize)
+    check_seconds("clip_s", clip_s, MIN_DURATION_S, ExportError)
+    require("litert", "ai_edge_litert", *(["ai_edge_quantizer"] if quantize == "int8" else []), error=ExportError)
     network = inference_model(model, implementation="dft")
     name = f"{stem(model)}.{quantize}.tflite" if quantize else f"{stem(model)}.tflite"
     with aside(folder) as place:
@@ -77,7 +78,7 @@ class LiteRTExport(Exported):
     """
 
     def __init__(self, path: Path):
-        _check_packages(None)
+        require("litert", "ai_edge_litert", error=ExportError)
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -146,13 +147,3 @@ def _rounded(data: bytes, network: keras.Model) -> bytes:
                     rf".*/{re.escape(layer.name)}(_\d+)?/.*", every, algorithm_key="no_quantize"
                 )
         return bytes(rounding.quantize().quantized_model)
-
-
-def _check_packages(quantize: str | None) -> None:
-    try:
-        import ai_edge_litert  # noqa: F401
-
-        if quantize == "int8":
-            import ai_edge_quantizer  # noqa: F401
-    except ImportError as error:
-        raise ExportError(f'LiteRT needs {error.name}, not installed: pip install "serzoo[litert]".') from error

@@ -1,7 +1,6 @@
 """ONNX: one file with the log-mel spectrogram inside, for ONNX Runtime on any system."""
 
 import contextlib
-import importlib
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from serzoo.export.inference import OUTPUTS, call, inference_model
 from serzoo.export.proof import Report, prove
 from serzoo.export.versions import aside
 from serzoo.models.classifier import Classifier
+from serzoo.versions import require
 
 TOLERANCE = 1e-4
 OPSET = 17
@@ -39,7 +39,7 @@ def write(model: Classifier, folder: Path) -> Report:
         ExportError: if the packages of ``serzoo[onnx]`` are missing, ONNX cannot hold the model, the file answers
             otherwise than the model, or it cannot be written.
     """
-    _check_packages("onnx", "onnxruntime", "tf2onnx")
+    require("onnx", "onnx", "onnxruntime", "tf2onnx", error=ExportError)
     # ONNX has no Fourier transform that runtimes agree on; a file with one is written, and is invalid.
     network = inference_model(model, implementation="dft")
     with aside(folder) as place:
@@ -59,7 +59,7 @@ class OnnxExport(Exported):
     """
 
     def __init__(self, path: Path):
-        _check_packages("onnxruntime")
+        require("onnx", "onnxruntime", error=ExportError)
         import onnxruntime
 
         try:
@@ -77,14 +77,6 @@ class OnnxExport(Exported):
         num_samples = np.asarray(inputs["num_samples"], "int32")
         answers = self._session.run(list(OUTPUTS), {"waveform": waveform, "num_samples": num_samples})
         return dict(zip(OUTPUTS, answers, strict=True))
-
-
-def _check_packages(*names: str) -> None:
-    try:
-        for name in names:
-            importlib.import_module(name)
-    except ImportError as error:
-        raise ExportError(f'ONNX needs {error.name}, not installed: pip install "serzoo[onnx]".') from error
 
 
 def _convert(network, path: Path) -> None:

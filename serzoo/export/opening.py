@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from serzoo import registry
 from serzoo.errors import ExportError, MissingFileError
 from serzoo.export.versions import versions
+from serzoo.files import CARD, RECORD
 
 if TYPE_CHECKING:
     from serzoo.export.exported import Exported
@@ -19,7 +20,8 @@ def is_export(source: str | os.PathLike) -> bool:
         source: what a user gives as a model.
 
     Returns:
-        True for ``.onnx`` and ``.tflite`` files, folders of a SavedModel, and folders of its versions.
+        True for ``.onnx`` and ``.tflite`` files, folders of a SavedModel, and folders of its versions; never for those
+        of a training run.
 
     Example:
         >>> is_export("served/ser.onnx"), is_export("cnn_ablstm_mtl")
@@ -28,14 +30,18 @@ def is_export(source: str | os.PathLike) -> bool:
     path = Path(source)
     if path.suffix in (".onnx", ".tflite"):
         return True
-    # The name of a model is no path, even where a folder is called so.
-    if str(source).partition(".")[0] in registry.BUILDERS or not path.is_dir():
+    if not registry.is_path(source) or not path.is_dir() or is_trained(path):
         return False
     return (path / "saved_model.pb").is_file() or any((path / str(number)).is_dir() for number in versions(path))
 
 
+def is_trained(path: Path) -> bool:
+    """Whether a folder is that of a training run or of one of its folds."""
+    return any((path / name).is_file() for name in (RECORD, CARD))
+
+
 def open_export(path: str | os.PathLike) -> "Exported":
-    """Open an export.
+    """Open an export; weights that are not for commercial use give a warning, as by :func:`serzoo.load`.
 
     Args:
         path: a ``.onnx`` or ``.tflite`` file, the folder of a SavedModel, or the folder of its versions, of which the
@@ -63,4 +69,8 @@ def open_export(path: str | os.PathLike) -> "Exported":
         from serzoo.export.savedmodel import SavedModelExport as Runtime
     else:
         raise ExportError(f"An export is a SavedModel folder, a .onnx or a .tflite file. Received: {path}.")
-    return Runtime(path)
+    from serzoo import zoo
+
+    exported = Runtime(path)
+    zoo.warn_of(exported, str(path))
+    return exported

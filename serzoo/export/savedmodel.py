@@ -12,6 +12,7 @@ from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
 from serzoo.export.exported import Exported, to_labels
 from serzoo.export.fused import fused
 from serzoo.export.inference import call, inference_model
+from serzoo.export.opening import is_trained
 from serzoo.export.proof import Report, compare, prove
 from serzoo.export.scan import scan_graph
 from serzoo.export.serving_kit import write_kit
@@ -20,10 +21,11 @@ from serzoo.export.versions import aside, publish_version, versions
 from serzoo.export.warmup import write_warmup
 from serzoo.export.wav import OK
 from serzoo.files import to_json
-from serzoo.listener import padded
+from serzoo.listener import check_windows, padded
 from serzoo.models.classifier import Classifier
 
 TOLERANCE = 1e-5
+TOLERANCE_EMBEDDING = 1e-4  # of its greatest value
 TOLERANCE_PCM = 1e-4  # a clip rounded to 16 bits is compared with itself before the rounding
 
 
@@ -43,8 +45,12 @@ def write(
         A report, ``path`` in it being ``base/VERSION``.
 
     Raises:
-        ExportError: if the graph could not run on any server, answers otherwise than the model, or cannot be written.
+        ExportError: if the graph could not run on any server, answers otherwise than the model, or cannot be written;
+            or if ``base`` is the folder of a training run, or a time is out of its range.
     """
+    check_windows(window_s, hop_s, ExportError)
+    if is_trained(base):
+        raise ExportError(f"The export needs a folder of its own. Received: {base}, that of a training run.")
     network = fused(inference_model(model))
     with aside(base) as place:
         folder, assets = place / "model", place / "assets"
@@ -59,7 +65,7 @@ def write(
             raise ExportError(f"The SavedModel could not be written to {base}: {error.message}") from error
         scan_graph(folder)
         exported = SavedModelExport(folder)
-        _check_signatures(exported, requests, window_s, hop_s)
+        _check_signatures(exported, model, requests, window_s, hop_s)
         report = prove(exported, model, TOLERANCE, folder, notes)
         report = report._replace(path=publish_version(folder, base))
         if serving_kit:
@@ -131,14 +137,19 @@ def _wav(clip: np.ndarray) -> bytes:
     return tf.audio.encode_wav(clip[:, None], 16000).numpy()
 
 
-def _check_signatures(exported: SavedModelExport, requests: Mapping, window_s: float, hop_s: float) -> None:
-    """The signatures beside ``padded``, which :func:`prove` looks at, must answer as it does."""
+def _check_signatures(
+    exported: SavedModelExport, model: Classifier, requests: Mapping, window_s: float, hop_s: float
+) -> None:
+    """What :func:`prove` does not look at: the embedding, and that the other signatures answer as ``padded`` does."""
     wanted = exported.run("padded", **requests["padded"])
+    clip = requests["padded"]["waveform"][0]
+    embedding = model.embed(clip, 16000)
+    # It has any scale, unlike a probability.
+    compare("embedding", wanted["embedding"][0], embedding, TOLERANCE_EMBEDDING * max(1.0, np.abs(embedding).max()))
     for name, tolerance in (("serving_default", TOLERANCE), ("wav_bytes", TOLERANCE_PCM)):
         answer = exported.run(name, **requests[name])
         compare(name, answer["emotion"], wanted["emotion"], tolerance)
     segments = exported.run("segments", **requests["segments"])
-    clip = requests["padded"]["waveform"][0]
     found = exported.segments(clip, 16000, window_s=window_s, hop_s=hop_s)
     if segments["num_segments"][0] != len(found):
         raise ExportError(f"segments must find {len(found)} windows. Received: {segments['num_segments'][0]}.")

@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from serzoo.audio import MIN_DURATION_S, SAMPLE_RATE_HZ, SHORTEST_S
+from serzoo.audio import MAX_AMPLITUDE, MIN_DURATION_S, SAMPLE_RATE_HZ, SHORTEST_S
 from serzoo.export.wav import OK, read_wavs
 from serzoo.listener import BATCH_S, WHOLE_CLIP_S
 
 _MIN_SAMPLES = round(MIN_DURATION_S * SAMPLE_RATE_HZ)  # of what is left after a window
 _MIN_CLIP_SAMPLES = math.ceil(SHORTEST_S * SAMPLE_RATE_HZ)
-_MAX_AMPLITUDE = 1e10  # as of audio.read
 
 _WAVEFORM = tf.TensorSpec([None, None], tf.float32, "waveform")
 _NUM_SAMPLES = tf.TensorSpec([None], tf.int32, "num_samples")
@@ -111,7 +110,7 @@ def _status(waveform, num_samples):
     """Say of each row whether it can be judged."""
     samples = tf.shape(waveform)[1]
     valid = tf.range(samples)[None, :] < num_samples[:, None]
-    finite = tf.reduce_all(~valid | (tf.abs(waveform) <= _MAX_AMPLITUDE), axis=1)  # NaN is not <= anything
+    finite = tf.reduce_all(~valid | (tf.abs(waveform) <= MAX_AMPLITUDE), axis=1)  # NaN is not <= anything
     received = tf.strings.as_string(num_samples)
     limits = tf.strings.join(["num_samples must be 1 to ", tf.strings.as_string(samples), ", the row's. Received: "])
     checks = [

@@ -7,7 +7,7 @@
 
 import tensorflow as tf
 
-from serzoo import audio
+from serzoo import audio, containers
 from serzoo.export.resample import resample
 
 MAX_CLIP_S = 600  # of 1 kHz sound a sender's 1 MB would become 32 MB
@@ -15,7 +15,6 @@ OK = "ok"
 
 _PCM, _EXTENSIBLE = 1, 0xFFFE
 _MAX_CHUNKS = 1000  # before the sound; files have two to ten
-_SLACK_BYTES = 64  # some writers count their own header as sound
 _FORMAT_BYTES = 26  # of the format chunk, as far as the kind of an extensible format
 
 
@@ -60,10 +59,8 @@ def _examined(file):
     rate_hz = _number(about[4:8])
     kind = tf.where(tf.equal(kind, _EXTENSIBLE), _number(about[24:26]), kind)
 
-    # Whoever writes to a pipe cannot know the size: 0, -1 and values near 2**31 and 2**32 mean "until the end".
     finished = tf.abs(_number(head[4:8]) + 8 - length) <= 1
-    is_open = (tf.equal(promised, 0) & ~finished) | (promised >= 0xFFFFFF00)
-    is_open |= (promised >= 0x7FFFF000) & (promised <= 0x80000100)
+    is_open = (tf.equal(promised, 0) & ~finished) | containers.is_open(promised)
     present = tf.maximum(length - data_at, 0)
     size = tf.where(is_open, present, tf.minimum(promised, present))
     num_frames = size // tf.maximum(2 * num_channels, 1)
@@ -93,7 +90,7 @@ def _examined(file):
         ),
         (data_at < 0, "The WAV file ends before its sound."),
         (
-            ~is_open & (present < promised - _SLACK_BYTES),
+            ~is_open & (present < promised - containers.SLACK_BYTES),
             _text("The WAV file is cut: its header promises ", promised, " bytes of sound, ", present, " are there."),
         ),
         (

@@ -9,7 +9,7 @@ from serzoo import audio
 from serzoo.errors import unknown_name
 from serzoo.listener import Listener, mean_over_pieces, padded
 
-__all__ = ["Classifier", "padded", "plain"]
+__all__ = ["Classifier", "plain"]
 
 
 @keras.saving.register_keras_serializable("serzoo")

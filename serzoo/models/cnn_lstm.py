@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 from serzoo import layers
-from serzoo.models.classifier import Classifier, padded
+from serzoo.listener import padded
+from serzoo.models.classifier import Classifier
 
 
 def build(

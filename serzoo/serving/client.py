@@ -1,5 +1,6 @@
 """The client of a served export: any recording in, labels and scores out, as from the model itself."""
 
+import numbers
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ import numpy as np
 
 from serzoo import audio
 from serzoo.errors import AudioError, ServingError
-from serzoo.listener import Listener, mean_over_pieces, padded
+from serzoo.listener import Listener, padded
 from serzoo.serving.transport import connect
 
 LENGTHS_S = (3, 6, 12, 30)
@@ -53,8 +54,8 @@ class Client(Listener):
     card = {}  # the server does not tell it; the model card stands in the assets of the export
 
     def __init__(self, url: str, *, timeout_s: float = 10.0, lengths_s: Sequence[int] | None = LENGTHS_S):
-        if not timeout_s > 0:
-            raise ServingError(f"timeout_s must be > 0. Received: {timeout_s}.", "INVALID_ARGUMENT")
+        if not isinstance(timeout_s, numbers.Real) or not timeout_s > 0:
+            raise ServingError(f"timeout_s must be seconds > 0. Received: {timeout_s!r}.", "INVALID_ARGUMENT")
         if lengths_s is not None and not (lengths_s and all(isinstance(each, int) and each > 0 for each in lengths_s)):
             raise ServingError(
                 f"lengths_s must be whole seconds > 0, or None. Received: {lengths_s!r}.", "INVALID_ARGUMENT"
@@ -103,14 +104,6 @@ class Client(Listener):
             return [{"label": self.classes[i], "score": float(scores[i])} for i in np.argsort(-scores, kind="stable")]
         return super().classify(source, sample_rate_hz)
 
-    def embed(self, source, sample_rate_hz: int | None = None) -> np.ndarray:
-        """Read the pooled embedding of a recording, ``(features,)`` float32; arguments as of :meth:`classify`."""
-
-        def read(clips):
-            return self.predict_on_batch(padded(clips))["embedding"]
-
-        return mean_over_pieces(read, source, sample_rate_hz).astype("float32")
-
     def predict_on_batch(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Judge padded clips, in requests of ``MAX_BATCH_SIZE`` rows at most.
 
@@ -121,10 +114,13 @@ class Client(Listener):
             Outputs of the signature ``padded``: ``emotion``, ``classes``, ``embedding``, ``status``.
 
         Raises:
-            AudioError: if a clip is longer than the longest allowed length, or the server cannot judge it.
+            AudioError: if there is no clip, one is longer than the longest allowed length, or the server cannot judge
+                it.
             ServingError: as :class:`Client`.
         """
         waveform, name = np.asarray(inputs["waveform"], "float32"), None
+        if not len(waveform):
+            raise AudioError("A batch must hold one clip or more. Received: 0.")
         if self.lengths_s is not None:
             length_s = self._next_length(waveform.shape[1])
             waveform = np.pad(waveform, ((0, 0), (0, length_s * self.sample_rate_hz - waveform.shape[1])))
@@ -133,7 +129,16 @@ class Client(Listener):
         for first in range(0, len(waveform), MAX_BATCH_SIZE):
             rows = slice(first, first + MAX_BATCH_SIZE)
             part = {"waveform": waveform[rows], "num_samples": np.asarray(inputs["num_samples"][rows], "int32")}
-            answers.append(self._checked(self.predict("padded", part, name=name)))
+            try:
+                answers.append(self._checked(self.predict("padded", part, name=name)))
+            except ServingError as error:
+                if error.code != "NOT_FOUND" or name is None:
+                    raise
+                raise ServingError(
+                    f"{error} If only the name {name} is missing, serve the models.config of the serving kit, "
+                    "or use Client(url, lengths_s=None).",
+                    error.code,
+                ) from error
         return {key: np.concatenate([answer[key] for answer in answers]) for key in answers[0]}
 
     def predict(self, signature: str, inputs: Mapping[str, np.ndarray], *, name: str | None = None) -> dict:

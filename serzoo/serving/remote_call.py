@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+import grpc
 import numpy as np
+import tensorflow as tf  # its messages carry the tensors
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from serzoo.errors import ServingError
 from serzoo.serving.transport import Transport
@@ -22,15 +25,8 @@ class RemoteCall(Transport):
     """
 
     def __init__(self, address: str, name: str, version: int | None, secure: bool):
-        try:  # both import TensorFlow, whose messages carry the tensors
-            import grpc
-            import tensorflow as tf
-            from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-        except ImportError as error:
-            raise ServingError(f"gRPC needs pip install 'serzoo[serving]': {error}.", "UNIMPLEMENTED") from error
         self.name = name
         self.version = version
-        self._tf, self._grpc, self._request = tf, grpc, predict_pb2.PredictRequest
         if secure:
             self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(), _OPTIONS)
         else:
@@ -40,19 +36,19 @@ class RemoteCall(Transport):
 
     def predict(self, name: str, signature: str, inputs: Mapping[str, np.ndarray], timeout_s: float) -> dict:
         """As of :class:`Transport`."""
-        request = self._request()
+        request = predict_pb2.PredictRequest()
         request.model_spec.name = name
         request.model_spec.signature_name = signature
         if self.version is not None:
             request.model_spec.version.value = self.version
         for key, value in inputs.items():
-            request.inputs[key].CopyFrom(self._tf.make_tensor_proto(value))
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
         try:
             answer = self._stub.Predict(request, timeout=timeout_s)
-        except self._grpc.RpcError as error:
+        except grpc.RpcError as error:
             message = f"{self._address}/{name} refused: {error.details()}"
             raise ServingError(message, error.code().name) from error
-        return {key: _decoded(self._tf.make_ndarray(value)) for key, value in answer.outputs.items()}
+        return {key: _decoded(tf.make_ndarray(value)) for key, value in answer.outputs.items()}
 
     def close(self) -> None:
         """As of :class:`Transport`."""

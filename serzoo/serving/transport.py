@@ -1,15 +1,18 @@
 """The two ways to a server: REST and gRPC behind one method."""
 
 import abc
+import functools
 import re
 from collections.abc import Mapping
 
 import numpy as np
 
 from serzoo.errors import ServingError
+from serzoo.versions import require
 
 _REST = re.compile(r"(?P<root>https?://[^/?#]+)(?:/.*)?/v1/models/(?P<name>[^/:?#]+)(?:/versions/(?P<version>\d+))?/?")
 _GRPC = re.compile(r"(?P<scheme>grpcs?)://(?P<address>[^/?#]+)/(?P<name>[^/:?#]+)(?:/versions/(?P<version>\d+))?/?")
+_missing = functools.partial(ServingError, code="UNIMPLEMENTED")
 
 
 class Transport(abc.ABC):
@@ -56,18 +59,20 @@ def connect(url: str) -> Transport:
         The transport.
 
     Raises:
-        ServingError: if the URL has neither form, or the packages of gRPC are missing.
+        ServingError: if the URL has neither form, or its packages are missing.
 
     Example:
         >>> connect("http://localhost:8501/v1/models/ser").name
         'ser'
     """
     if found := _REST.fullmatch(url):
+        require("serving", "urllib3", error=_missing)
         from serzoo.serving.rest import Rest
 
         base = url[: found.start("name")].rstrip("/")
         return Rest(base, found["name"], _version(found))
     if found := _GRPC.fullmatch(url):
+        require("serving", "grpc", "tensorflow", "tensorflow_serving.apis", error=_missing)
         from serzoo.serving.remote_call import RemoteCall
 
         return RemoteCall(found["address"], found["name"], _version(found), secure=found["scheme"] == "grpcs")

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import keras
 import pandas as pd
 
 from serzoo import building, registry, scales
 from serzoo.errors import RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
-from serzoo.training.streams import LABELS, MAIN
+from serzoo.training.fit import clear_session
+from serzoo.training.streams import LABELS, MAIN, files_of, refuse_one_value
 
 NOISE = "noise"
 
@@ -29,7 +29,7 @@ def check_model(config, classes: Sequence[str]) -> None:
     if graph:
         # the classes of other labels are known once the clips are; how many they are changes no answer here
         graph(model, config, {label: ["a", "b"] for label in config.labels.values() if label} | heads, 1, 0)
-    keras.backend.clear_session()
+    clear_session()
 
 
 def check_noise(config, sounds) -> None:
@@ -40,12 +40,17 @@ def check_noise(config, sounds) -> None:
         sounds: :class:`serzoo.noises.Noises`, or None.
 
     Raises:
-        RunError: if noise is to be recognised and none is given, or given and never mixed in.
+        RunError: if noise is to be recognised or heard alone and none is given, or given and never mixed in.
     """
+    alone = config.augmentation.noise_alone_probability
     if sounds is None and NOISE in config.labels.values():
         raise RunError(f"{config.name} learns to recognise noise: give recordings of it, as in --noise esc10=ROOT.")
-    mixed = config.augmentation.noise_probability + config.augmentation.noise_alone_probability
-    if sounds is not None and not mixed:
+    if sounds is None and alone:
+        raise RunError(
+            f"{config.name} plays noise alone: give recordings of it, as in --noise esc10=ROOT. Received none, with "
+            f"augmentation.noise_alone_probability {alone}."
+        )
+    if sounds is not None and not config.augmentation.noise_probability + alone:
         raise RunError(
             f"{config.name}: recorded noise is given but never mixed in; augmentation.noise_probability must be above "
             "0. Received: 0.0."
@@ -108,17 +113,12 @@ def check_labels(config, table: pd.DataFrame, others: Mapping[str, pd.DataFrame]
     for head in config.heads:
         if head in LABELS:
             parts = [rows[head] for rows in (table, others.get(head)) if rows is not None and head in rows]
-            values = sorted(set(pd.concat(parts).dropna())) if parts else []
-            if len(values) < 2:
-                raise RunError(
-                    f"{config.name} learns to tell the label {head!r} apart, which needs two values or more among the "
-                    f"clips. Received: {', '.join(map(str, values)) or 'none'}. Give the label, a table as a "
-                    f"column {head}, or train a model without it, such as cnn_ablstm."
-                )
+            values = set(map(str, pd.concat(parts).dropna())) if parts else set()
+            hint = f"Give the label, a table as a column {head}, or train a model without it, such as cnn_ablstm."
+            refuse_one_value(config, head, values, hint)
     if "stream" in config.labels.values():
-        heard = _recordings(table)
         for stream, rows in others.items():
-            if heard & _recordings(rows):
+            if files_of(table) & files_of(rows):
                 raise RunError(
                     f"The stream {stream} holds recordings of the stream {MAIN}: who must tell the two apart could "
                     "only guess, and an adversary that cannot know teaches nothing. Give another corpus, or let it "
@@ -137,7 +137,3 @@ def check_scales(config, tables: Sequence[pd.DataFrame]) -> None:
             if settings.scale and head in table:
                 for corpus, rows in table.groupby("corpus"):
                     scales.encode(rows[head], settings.scale, f"{head} of {corpus}")
-
-
-def _recordings(rows: pd.DataFrame) -> set:
-    return set(zip(rows["corpus"], rows["file"], strict=True))

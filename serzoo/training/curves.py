@@ -52,7 +52,6 @@ def curves_png(run: str | Path) -> bytes:
 
 def _panels(log: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
     """Sort the columns of a log by what they are."""
-    chances = [column for column in log if column.endswith("_chance")]
     own = [column for column in log if column.endswith("_loss") and not _is_scored(log, column)]
     return {
         "loss of each task": ["loss"] + [c for c in log if c.endswith("_loss") and c not in own]
@@ -60,7 +59,7 @@ def _panels(log: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
         else [],
         "accuracy, dashed: chance": [c for c in log if c.endswith("_accuracy")] + [c for c in ("val_ua",) if c in log],
         "lambda, spread of features": [c for c in log if c.endswith(("_lambda", "_spread"))],
-        "losses without a label (log)": own if chances or own else [],
+        "losses without a label (log)": own,
     }
 
 

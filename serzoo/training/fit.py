@@ -254,6 +254,14 @@ def precision(name: str):
         keras.mixed_precision.set_dtype_policy(before)
 
 
+def clear_session() -> None:
+    """Let Keras forget the models that were built, and not the dtype policy and the distribution of whoever trains."""
+    policy, distribution = keras.mixed_precision.dtype_policy(), keras.distribution.distribution()
+    keras.backend.clear_session()
+    keras.mixed_precision.set_dtype_policy(policy)
+    keras.distribution.set_distribution(distribution)
+
+
 def _has_gpu() -> bool:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf

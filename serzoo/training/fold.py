@@ -1,11 +1,11 @@
 """One fold of a run: train a network, choose by its validation speakers, and judge it by its test speakers."""
 
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import pandas as pd
 
 from serzoo import building, corpora, noises, pipeline, scales, zoo
@@ -42,7 +42,7 @@ def distinct(seeds: Sequence[int]) -> list[int]:
     Raises:
         RunError: if there are none, or one is negative.
     """
-    seeds = list(dict.fromkeys(seeds))
+    seeds = list(dict.fromkeys(map(operator.index, seeds)))
     if not seeds or min(seeds) < 0:
         raise RunError(f"seeds must be one or more integers >= 0. Received: {seeds}.")
     return seeds
@@ -160,7 +160,7 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
         card["temperature"] = calibrate(final, rows_validation, roots, folder)
     replace_file(folder / zoo.CARD, to_json({"model": config.name} | card))
     (folder / fitting.STATE).unlink(missing_ok=True)
-    keras.backend.clear_session()
+    fitting.clear_session()
 
 
 def _card(rows_train, fold, source, material) -> dict:

@@ -12,11 +12,10 @@ import keras
 
 from serzoo import config as configs
 from serzoo.errors import RunError, SerzooError
-from serzoo.files import replace_file, to_json
+from serzoo.files import RECORD, replace_file, to_json
 from serzoo.training import provenance
 from serzoo.training.recipe import differences, recipe
 
-RECORD = "run.json"
 _PARTIAL = ".*.partial*"
 _STALE_S = 3600.0
 
@@ -51,6 +50,9 @@ def open_run(out: Path, config, about: Mapping, dropped: Mapping, resume: bool) 
     for about_it in (there, wanted):
         about_it["name"] = about_it.pop("model")  # "model" is a section of the recipe
         del about_it["overrides"]  # they stand in the recipe
+        about_it.pop("partial", None)  # what was read has its fingerprint
+        if not before.get("order"):  # as in a run of an older version
+            about_it.pop("order", None)
     seeds = there.get("seeds")
     more = seeds and wanted["seeds"] != seeds and wanted["seeds"][: len(seeds)] == seeds
     if more:

@@ -22,6 +22,7 @@ def guard(
     folds: Sequence[Fold],
     allowed: bool = False,
     heard: pd.DataFrame | None = None,
+    main: pd.DataFrame | None = None,
 ) -> dict[str, list[str]]:
     """Decode every row once, write the list of recordings, and look for what folds share.
 
@@ -32,6 +33,7 @@ def guard(
         folds: those to train.
         allowed: whether to go on with what is shared.
         heard: recordings that were trained on before, by the weights that the run starts from.
+        main: rows of the corpora alone, of which no fold hears whom it leaves out; None if all of ``tables`` is heard.
 
     Returns:
         What stands on both sides, by the name of the fold; empty lists where nothing does.
@@ -40,17 +42,18 @@ def guard(
         SpeakerLeakError: if a file or recording does, and it is not allowed.
         AudioError: if recordings cannot be read; with the first reason, and the names of all.
     """
-    rows = pd.concat(tables, ignore_index=True)
+    rows = pd.concat([*([] if main is None else [main]), *tables], ignore_index=True)
     rows = rows.drop_duplicates(_KEY, ignore_index=True)
     path = out / RECORDINGS
     before = [] if heard is None else [heard]
+    beside = {pair for each in (*tables, *before) for pair in zip(each["corpus"], each["speaker"], strict=True)}
     try:
         listed = _listed_before(path, pd.concat([rows[_KEY], *(each[_KEY] for each in before)]))
         if listed is None:
             listed = leaks.recordings(rows, pipeline.Clips(rows, roots, cache_bytes=0))
             listed = pd.concat([listed, *before], ignore_index=True).drop_duplicates(ignore_index=True)
             leaks.write_recordings(path, listed)
-        shared = {fold.name: leaks.shared_in(listed, fold) for fold in folds}
+        shared = {fold.name: leaks.shared_in(listed, fold, set(fold.left_out) - beside) for fold in folds}
         every = [f"{name}: {each}" for name, found in shared.items() for each in found]
         what = f"{len(every)} files or recordings stand on both sides of a fold"
         leaks.refuse(what, every, allowed, "Take them out of the corpora")

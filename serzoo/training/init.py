@@ -11,7 +11,6 @@ from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
 from serzoo.evaluation.leaks import beside, listed_recordings, shared_speakers
 from serzoo.layers import LogMel
-from serzoo.training.pretrain import FOLDER, UNKNOWN
 
 
 def sources_of(config, init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -52,7 +51,7 @@ def recordings_of(init: str, sources: Mapping) -> pd.DataFrame | None:
     Returns:
         Rows as of :func:`serzoo.evaluation.leaks.recordings`; None if none is known.
     """
-    speakers = [source.training_speakers | {FOLDER: [UNKNOWN]} for source in set(sources.values())]
+    speakers = [source.training_speakers for source in set(sources.values())]
     found = [listed for each in speakers if len(listed := listed_recordings(each, beside(init)))]
     return pd.concat(found, ignore_index=True).drop_duplicates(ignore_index=True) if found else None
 

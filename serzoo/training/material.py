@@ -1,6 +1,6 @@
 """What a run learns from: the corpora of its protocol, and all that is heard beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,14 +58,24 @@ def gather(
     licences = set(sounds.table["licence"].fillna(corpora.OWN_LICENCE)) if sounds else set()
     licences |= measured.licences(rooms) if rooms else set()
     fingerprints = {
-        "corpora": corpora.fingerprints(table, roots),
+        "corpora": corpora.fingerprints(table, roots, _labels(config.labels.values(), table)),
         "noise": sounds and corpora.fingerprints(sounds.table, noise, ["noise"]),
         "rooms": responses and {room: leaks.digest(response) for room, response in responses.items()},
     }
     if others:
         # of a stream without labels, such as a target, nothing is read but who speaks
-        read = {stream: corpora.FINGERPRINT_LABELS if stream in LABELS else ["speaker"] for stream in others}
+        read = {stream: _labels([stream], rows) if stream in LABELS else ["speaker"] for stream, rows in others.items()}
         fingerprints["streams"] = {
             stream: corpora.fingerprints(rows, roots, read[stream]) for stream, rows in others.items()
         }
+    # the order of the rows is not in a fingerprint, and another one is another training
+    order = {"corpora": list(corpora_roots), "noise": list(noise or ())}
+    order["streams"] = {stream: list(each) for stream, each in (streams or {}).items()}
+    fingerprints["order"] = order
     return Material(table, others, sounds, responses, roots, frozenset(licences), skipped | dropped, fingerprints)
+
+
+def _labels(read: Iterable[str | None], table: pd.DataFrame) -> list[str]:
+    """Labels of every fingerprint, and which others are read, such as arousal."""
+    always = corpora.FINGERPRINT_LABELS
+    return [*always, *sorted({label for label in read if label in table} - {"corpus", *always})]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -14,14 +13,16 @@ from serzoo import config as configs
 from serzoo.corpora.folds import check_speakers
 from serzoo.corpora.forms import without
 from serzoo.errors import AudioError, ConfigError, CorpusError, RunError
+from serzoo.evaluation.leaks import FOLDER
 from serzoo.files import replace_file, to_json
 from serzoo.schema import Objective
 from serzoo.training import fit as fitting
 from serzoo.training import provenance
+from serzoo.training.fold import distinct
 from serzoo.training.folder import open_run, resumable, save_weights, sweep
 from serzoo.training.guard import guard
 
-FOLDER, UNKNOWN = "folder", "unknown"  # stand for the corpus of sound files that no reader knows, and its speakers
+UNKNOWN = "unknown"  # stands for the speakers of a folder of sound files
 OBJECTIVE = "masked_prediction"
 
 
@@ -59,7 +60,7 @@ def pretrain(
 
     Raises:
         ConfigError: if the model cannot be pre-trained.
-        RunError: if there is no sound to hear; otherwise as :func:`serzoo.train`.
+        RunError: if there is no sound to hear, or the seed is negative; otherwise as :func:`serzoo.train`.
         CorpusError: if the corpora do not fit the protocol.
         SpeakerLeakError: if a recording of a test speaker of the protocol is heard under another name.
 
@@ -67,6 +68,7 @@ def pretrain(
         >>> pretrain("bert_mtl", {"ravdess": "RAVDESS"}, out="runs/heard")  # doctest: +SKIP
     """
     out, roots = Path(out), dict(corpora_roots or {})
+    (seed,) = distinct([seed])
     config = configs.load(name, overrides)
     config = config.model_copy(update={"weights": (), "reported": ()})
     if config.pretraining is None:
@@ -95,7 +97,12 @@ def pretrain(
         "seeds": [seed],
         "corpora": corpora.fingerprints(table, roots, []),
         "overrides": dict(overrides or {}),
+        "order": {"corpora": list(roots)},
+        "partial": partial,
     }
+    if verbose:
+        for reason, count in skipped.items():
+            print(f"{config.name}: {count} left out, {reason}", file=sys.stderr, flush=True)
     with resumable(out):
         open_run(out, config, about, skipped, resume)
         guard(out, [table], roots, folds)
@@ -142,12 +149,12 @@ def _pretrain_fold(config, table, roots, fold, classes, seed, folder: Path, verb
         "seconds": round(time.monotonic() - started),
         "licence": " AND ".join(sorted(licences)),
         "commercial": provenance.allows_commercial_use(licences),
-        "corpora": {corpus: sorted(set(each["speaker"])) for corpus, each in known.groupby("corpus")},
+        "corpora": {corpus: sorted(set(each["speaker"])) for corpus, each in rows.groupby("corpus")},
     }
     save_weights(model, folder / zoo.FINAL_WEIGHTS)
     replace_file(folder / zoo.CARD, to_json({"model": config.name} | card))
     (folder / fitting.STATE).unlink(missing_ok=True)
-    keras.backend.clear_session()
+    fitting.clear_session()
 
 
 def _masked(config):
@@ -190,8 +197,9 @@ def _files(folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
     kept = []
     for path in found:
         try:
-            if audio.info(path).duration_s >= audio.MIN_DURATION_S:
-                kept.append(path.relative_to(folder).as_posix())
+            # its end, too: the header of a FLAC file that was cut promises all of it
+            audio.read(path, start_s=max(0.0, audio.info(path).duration_s - 2 * audio.MIN_DURATION_S))
+            kept.append(path.relative_to(folder).as_posix())
         except AudioError:
             continue
     if not kept:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from serzoo import __version__
+from serzoo.corpora import OWN_LICENCE
 
 
-def allows_commercial_use(licences: Iterable[str]) -> bool:
+def allows_commercial_use(licences: Iterable[str]) -> bool | None:
     """Tell whether weights that were trained under these licences may serve any purpose.
 
     Only a public licence that says so counts: not one without its name, such as "free for research".
@@ -17,11 +18,18 @@ def allows_commercial_use(licences: Iterable[str]) -> bool:
     Args:
         licences: SPDX names, or what else stands in the place of one.
 
+    Returns:
+        None where nothing stands against it but recordings whose owner decides.
+
     Example:
         >>> allows_commercial_use(["CC0-1.0"]), allows_commercial_use(["CC0-1.0", "free for research"])
         (True, False)
     """
-    return all(licence.startswith(("CC0-", "CC-BY-", "ODbL-")) and "-NC" not in licence for licence in licences)
+    found = set(licences)
+    named = found - {OWN_LICENCE}
+    if not all(licence.startswith(("CC0-", "CC-BY-", "ODbL-")) and "-NC" not in licence for licence in named):
+        return False
+    return True if named == found else None
 
 
 def versions() -> dict[str, str]:

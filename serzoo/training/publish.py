@@ -19,7 +19,7 @@ from serzoo.errors import RunError, WeightsError
 from serzoo.evaluation import leaks, predictions, summarize
 from serzoo.evaluation.adaptation import TRANSDUCTIVE
 from serzoo.files import RECORDINGS, replace_file
-from serzoo.training.recipe import differences, recipe, settings_of
+from serzoo.training.recipe import differences, recipe, settings_of, start_of
 
 
 def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: bool = False) -> list[Path]:
@@ -33,7 +33,7 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
         name: ``"NAME.TAG"``.
         fold_weights: whether to ship the weights of the folds, too.
         replace: whether to take the place of weights and figures that have this name and tag; those of folds that this
-            run does not have are removed.
+            run does not have, or does not ship, are removed.
 
     Returns:
         The files written or changed.
@@ -60,8 +60,9 @@ def publish(run: str | Path, name: str, *, fold_weights: bool = True, replace: b
             data = files[registry.weights_folder() / file] = in_float16(folder / zoo.FINAL_WEIGHTS)
             new[full_tag] = _weights_entry(full_tag, file, data, card, about)
     shipped = {entry.tag: entry for entry in settings.weights}
-    folds = {each for each, entry in shipped.items() if each == f"{tag}-fold{entry.fold}"}
-    gone = folds.difference(new) if figure and fold_weights else set()
+    same = {each for each, entry in shipped.items() if fold_weights or entry.protocol == about["protocol"]}
+    folds = {each for each in same if each == f"{tag}-fold{shipped[each].fold}"}
+    gone = folds.difference(new) if figure else set()
     taken = [*shipped.keys() & new, *gone]
     if figure and _published(settings, about, tag):
         taken.append(f"the figure on {about['protocol']}")
@@ -236,9 +237,9 @@ def _weights_entry(tag: str, file: str, data: bytes, card: Mapping, about: Mappi
         **({"noise": card["heads"]["noise"]} if "noise" in card["heads"] else {}),
         **({"noise_heard": card["noise"]} if "noise" in card else {}),
         **({"rooms": card["rooms"]} if "rooms" in card else {}),
-        "corpora": card["corpora"],
+        "corpora": {corpus: speakers for corpus, speakers in card["corpora"].items() if corpus != leaks.FOLDER},
         "licence": card["licence"],
-        "commercial": card["commercial"],
+        "commercial": bool(card["commercial"]),
         "protocol": card["protocol"],
         "fold": card["fold"],
         "seed": card["seed"],
@@ -281,18 +282,19 @@ _METRICS = ("ua", "wa", "macro_f1")
 
 
 def _command(about: Mapping) -> str:
+    given = {**about, **about.get("order", {})}  # a run of an older version tells no order
     words = ["serzoo", "train", about["model"]]
-    words += [word for corpus in about["corpora"] for word in ("--corpus", f"{corpus}=ROOT")]
-    words += [word for corpus in about.get("noise") or () for word in ("--noise", f"{corpus}=ROOT")]
+    words += [word for corpus in given["corpora"] for word in ("--corpus", f"{corpus}=ROOT")]
+    words += [word for corpus in given.get("noise") or () for word in ("--noise", f"{corpus}=ROOT")]
     words += ["--rooms", "ROOMS"] if about.get("rooms") else []
-    streams = [f"{stream}:{corpus}=ROOT" for stream, each in about.get("streams", {}).items() for corpus in each]
+    streams = [f"{stream}:{corpus}=ROOT" for stream, each in given.get("streams", {}).items() for corpus in each]
     words += [word for stream in streams for word in ("--stream", stream)]
+    words += ["--partial"] if about.get("partial") else []
     words += ["--transductive"] if about.get("adaptation") == TRANSDUCTIVE else []
     words += ["--protocol", about["protocol"], "--out", "RUN"]
     words += [word for seed in about["seeds"] for word in ("--seed", str(seed))]
     if about["protocol"] == "all":
         words += ["--epochs-from", "RUN-OF-" + about["classes_of"]]
-    if init := about["init"]:
-        words += ["--init", "RUN-OF-INIT" if "/" in init else init]  # a path means nothing elsewhere
+    words += ["--init", start_of(about["init"])] if about["init"] else []
     words += [word for setting in settings_of(about["overrides"]) for word in ("--set", setting)]
     return shlex.join(words)

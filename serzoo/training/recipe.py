@@ -1,11 +1,13 @@
 """Whether two runs, or a run and a YAML file, are the same recipe, and if not, where they differ."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from serzoo import config as configs
+from serzoo import registry
 
 SECTIONS = ("frontend", "model", "heads", "objectives", "streams", "augmentation", "training")
 
@@ -26,6 +28,17 @@ def settings_of(overrides: Mapping[str, Any]) -> list[str]:
     # JSON would write 1e-05, which YAML reads as a text
     texts = {key: yaml.safe_dump(each, default_flow_style=True, width=float("inf")) for key, each in overrides.items()}
     return [f"{key}={text.removesuffix(chr(10)).removesuffix('...').strip()}" for key, text in texts.items()]
+
+
+def start_of(init: str | None) -> str | None:
+    """Name what a run starts from, but for a path, which means nothing elsewhere.
+
+    Example:
+        >>> start_of("cnn_ablstm_mtl.ravdess8"), start_of("runs/a"), start_of(None)
+        ('cnn_ablstm_mtl.ravdess8', 'RUN-OF-INIT', None)
+    """
+    is_name = bool(init) and Path(init).name == init and init.partition(".")[0] in registry.BUILDERS
+    return init if is_name or not init else "RUN-OF-INIT"
 
 
 def differences(there: Mapping, here: Mapping, limit: int = 5) -> list[str]:

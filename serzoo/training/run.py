@@ -28,7 +28,7 @@ from serzoo.training.folder import open_run, record_of, resumable, sweep
 from serzoo.training.guard import guard
 from serzoo.training.init import recordings_of, sources_of
 from serzoo.training.material import gather
-from serzoo.training.recipe import differences, recipe
+from serzoo.training.recipe import differences, recipe, start_of
 from serzoo.training.streams import trained_on
 from serzoo.training.target import adaptation_of
 
@@ -66,8 +66,8 @@ def train(
         seeds: seeds to train with; to those of a run that is resumed others may be added at the end.
         folds: numbers of the folds to train now; the run is judged by whoever finishes the last of its folds, so that
             several processes, each with ``resume``, can share a run. All folds by default.
-        epochs_from: a finished run of the same recipe: ``"all"`` takes its classes, and the number of epochs that it
-            chose.
+        epochs_from: a finished run of the same recipe, with the same noise, rooms and streams, and a start if this has
+            one: ``"all"`` takes its classes, and the number of epochs that it chose.
         init: trained model to start from, as :func:`serzoo.load` takes it; its emotion head is new if classes differ.
             Of a run with the same folds, each fold starts from its own.
         streams: root folders by corpus of each stream beside ``corpora_roots``; see :mod:`serzoo.training.streams`.
@@ -127,8 +127,11 @@ def train(
         "seeds": seeds,
         "init": str(init) if init else None,
         "overrides": dict(overrides or {}),
+        "partial": partial,
         **material.fingerprints,
     }
+    if protocol == ALL:
+        _refuse_another_training(Path(epochs_from), about)
     if adaptation:
         about["adaptation"] = adaptation
     shared = Shared(config, material, about, verbose)
@@ -139,7 +142,7 @@ def train(
         open_run(out, config, about, material.skipped, resume)
         temperature = temperature_of(epochs_from) if protocol == ALL else None
         heard = recordings_of(init, sources) if init else None
-        shared_by = guard(out, [table, *others.values()], material.roots, all_folds, allow_speaker_leak, heard)
+        shared_by = guard(out, [*others.values()], material.roots, all_folds, allow_speaker_leak, heard, main=table)
         for seed in seeds:
             for fold in now:
                 folder = out / f"seed{seed}-{fold.name}"
@@ -183,3 +186,13 @@ def _chosen_by(run: str | Path | None, config) -> tuple[str, int]:
     if found := differences({"name": there.name} | recipe(there), {"name": config.name} | recipe(config)):
         raise RunError(f"{run} chose the epochs of another recipe: {'; '.join(found)}.")
     return cards[0]["protocol"], round(median(card["epochs"] for card in cards))
+
+
+def _refuse_another_training(run: Path, about: Mapping):
+    """Epochs and temperature are those of a training from such a start, that hears such noise, rooms and streams."""
+    there, here = (
+        {key: each.get(key) or {} for key in ("noise", "rooms", "streams")} | {"init": start_of(each["init"])}
+        for each in (record_of(run), about)
+    )
+    if found := differences(there, here):
+        raise RunError(f"{run} chose the epochs of a training that was given something else: {'; '.join(found)}.")

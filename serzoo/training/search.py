@@ -11,13 +11,14 @@ import hashlib
 import itertools
 import json
 import math
+import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import keras
 import pandas as pd
 
 from serzoo import config as configs
@@ -28,7 +29,7 @@ from serzoo.files import replace_file, to_json
 from serzoo.training import space as spaces
 from serzoo.training import trials
 from serzoo.training.checks import check_labels, check_model, check_noise, check_rooms, check_scales
-from serzoo.training.fit import STATE
+from serzoo.training.fit import STATE, clear_session
 from serzoo.training.fold import Shared, chosen, distinct, fit_fold
 from serzoo.training.folder import open_run, resumable, sweep
 from serzoo.training.guard import guard
@@ -38,7 +39,7 @@ from serzoo.training.recipe import settings_of
 from serzoo.training.streams import trained_on, with_streams
 from serzoo.training.target import adaptation_of
 
-TRIAL, TRIALS = "trial.json", "trials.csv"
+PROPOSAL, TRIAL, TRIALS = "proposal.json", "trial.json", "trials.csv"
 
 
 def search(
@@ -122,10 +123,11 @@ def search(
     source = trained_on(material.table, all_folds)
     adaptation = adaptation_of(base, rules, all_folds, source, material.others, transductive)
     sources = sources_of(base, init, folds_now, distinct(seeds)) if init else {}
-    networks = {}
+    networks, noisy, roomy = {}, False, False
     for recipe in recipes:
         config = configs.override(base, recipe)
-        _heard_by(config, material)
+        heard_by = _heard_by(config, material)
+        noisy, roomy = noisy or heard_by.sounds is not None, roomy or heard_by.rooms is not None
         if config.streams.keys() != base.streams.keys():
             raise RunError(
                 f"All recipes of a search draw from the same streams, here {join(list(base.streams)) or 'none'}: give "
@@ -133,6 +135,10 @@ def search(
             )
         # what differs in the training alone is the same network
         networks[configs.dump(config.model_copy(update={"training": base.training}))] = config
+    if not noisy:  # what no recipe hears is refused as a training refuses it
+        check_noise(base, material.sounds)
+    if not roomy:
+        check_rooms(base, material.rooms)
     for config in networks.values():
         check_model(config, rules.classes)
         check_labels(config, source, material.others)
@@ -147,6 +153,7 @@ def search(
         "keep": keep,
         "init": str(init) if init else None,
         "overrides": overrides,
+        "partial": partial,
         **material.fingerprints,
     }
     if adaptation:
@@ -164,11 +171,7 @@ def search(
         guard(out, rows, material.roots, folds_now, heard=heard)
         if optuna:
             for number in range(num_trials + 1):
-                before = tried.recipes()
-                recipe = before.pop(number, None) if number else {}
-                if recipe is None:
-                    known = [(each or same, tried.ua(i, now)) for i, each in before.items() if each or same]
-                    recipe = spaces.proposed(space, known, number)
+                recipe = tried.proposal(number, space, same, now) if number else {}
                 for seed, fold in now:
                     tried.attempt(number, recipe, seed, fold)
         else:
@@ -213,8 +216,25 @@ class _Tried:
         row = trials.row_of(base.name, text, about["protocol"], fold.index, seed, epochs, uas, self._how)
         replace_file(folder / TRIAL, to_json({"number": number, "recipe": recipe, "row": row}))
         (folder / STATE).unlink(missing_ok=True)
-        keras.backend.clear_session()
+        clear_session()
         self.write()
+
+    def proposal(self, number: int, space: Mapping[str, Sequence], same: Mapping | None, places) -> dict[str, Any]:
+        """The combination that Optuna proposes as a number: who asks first, of several processes, asks for all."""
+        folder = self._out / "trials" / f"{number:03}"
+        if not folder.exists():
+            before = self.recipes()
+            known = [(each or same, self.ua(i, places)) for i, each in before.items() if each or same]
+            recipe = before.get(number) or spaces.proposed(space, known, number)
+            aside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+            replace_file(aside / PROPOSAL, to_json(recipe))
+            try:
+                aside.rename(folder)
+            except OSError:
+                if not folder.exists():
+                    raise
+                shutil.rmtree(aside)
+        return json.loads((folder / PROPOSAL).read_text(encoding="utf-8"))
 
     def write(self) -> list[dict[str, str]]:
         """Write the log of all that was tried, by whatever process, in the order of the recipes; its rows."""

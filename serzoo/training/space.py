@@ -21,6 +21,7 @@ from typing import Any
 from serzoo import config as configs
 from serzoo import yaml_text
 from serzoo.errors import ConfigError, RunError
+from serzoo.files import json_ready
 
 Space = list[dict[str, Any]] | dict[str, list]
 
@@ -34,11 +35,12 @@ def checked(space: str | Path | Sequence | Mapping, optuna: bool = False, num_tr
         num_trials: how many of them to try, or None for all.
 
     Raises:
-        ConfigError: if the space has another form, or Optuna cannot work on it.
+        ConfigError: if the space has another form or a value twice, or Optuna cannot work on it.
         MissingFileError: if there is no such file.
     """
     if isinstance(space, (str, Path)):
         space = yaml_text.parse(yaml_text.read(space), yaml_text.label_of(Path(space)))
+    space = json_ready(space)  # a tuple is a list, as in what a search that goes on reads
     is_list = isinstance(space, list) and space and all(isinstance(recipe, dict) for recipe in space)
     is_mapping = isinstance(space, dict) and space and all(isinstance(each, list) and each for each in space.values())
     if not is_list and not is_mapping:
@@ -51,6 +53,9 @@ def checked(space: str | Path | Sequence | Mapping, optuna: bool = False, num_tr
         raise ConfigError(
             f"Optuna needs a mapping of keys to lists of values, and a number of trials. Received: {came}."
         )
+    for key, values in space.items() if is_mapping else ():
+        if any(value in values[:place] for place, value in enumerate(values)):
+            raise ConfigError(f"{key} must be given different values to try. Received: {values}.")
     if num_trials is not None and num_trials < 1:
         raise ConfigError(f"The number of trials must be 1 or more. Received: {num_trials}.")
     return space

@@ -14,7 +14,7 @@ import pandas as pd
 from serzoo import corpora
 from serzoo.corpora import Fold
 from serzoo.corpora.folds import check_speakers
-from serzoo.corpora.forms import without
+from serzoo.corpora.forms import FORM_OF, without
 from serzoo.errors import RunError
 from serzoo.scales import DIMENSIONS
 
@@ -107,9 +107,10 @@ def labels_of(rows: pd.DataFrame) -> pd.DataFrame:
         rows: from :func:`with_streams`.
 
     Returns:
-        The same rows, labels that must not be read missing, and speakers named after their corpus, too.
+        The same rows, labels that must not be read missing, and speakers named after their corpus, too: one person
+        in two forms of a corpus is one speaker.
     """
-    speaker = rows["corpus"] + " " + rows["speaker"]
+    speaker = rows["corpus"].replace(FORM_OF) + " " + rows["speaker"]
     table = rows.assign(speaker=speaker)
     for label in (label for label in LABELS if label in rows):
         reading = [MAIN, label, *([UNLABELLED] if label in OF_SPEAKERS else [])]
@@ -142,10 +143,30 @@ def label_classes(rows: pd.DataFrame, config, known: Mapping[str, list[str]]) ->
     for label in wanted:
         if label in known and label not in rows:  # as noise, which no table holds
             continue
-        values = {value for value in rows.get(label, ()) if isinstance(value, str)}
-        if len(values) < 2:
-            raise RunError(
-                f"{config.name} learns to tell the label {label!r} apart, which needs two values or more. "
-                f"Received: {', '.join(values) or 'none'}."
-            )
+        refuse_one_value(config, label, {value for value in rows.get(label, ()) if isinstance(value, str)})
     return found
+
+
+def refuse_one_value(config, label: str, values: Iterable[str], hint: str = "") -> None:
+    """Refuse a label of which the clips have fewer than two values: there is nothing to tell apart.
+
+    Args:
+        config: the model's config.
+        label: its name.
+        values: those that the clips have, each once.
+        hint: what to do about it.
+
+    Raises:
+        RunError: with the values.
+    """
+    values = sorted(values)
+    if len(values) < 2:
+        raise RunError(
+            f"{config.name} learns to tell the label {label!r} apart, which needs two values or more among the clips. "
+            f"Received: {', '.join(values) or 'none'}. {hint}".rstrip()
+        )
+
+
+def files_of(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    """Corpus and name of each file of a table."""
+    return set(zip(rows["corpus"], rows["file"], strict=True))

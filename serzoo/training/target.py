@@ -12,7 +12,7 @@ from serzoo.corpora import Fold, Protocol
 from serzoo.corpora.forms import person
 from serzoo.errors import RunError
 from serzoo.evaluation.adaptation import INDUCTIVE, TRANSDUCTIVE
-from serzoo.training.streams import TARGET
+from serzoo.training.streams import TARGET, files_of
 
 
 def adaptation_of(
@@ -63,8 +63,7 @@ def adaptation_of(
 
 
 def _refuse_source(config, source: pd.DataFrame, target: pd.DataFrame) -> None:
-    rows = [set(zip(each["corpus"], each["file"], strict=True)) for each in (source, target)]
-    if rows[0] & rows[1]:
+    if files_of(source) & files_of(target):
         raise RunError(
             f"The target of {config.name} holds recordings of its source: adapting a corpus to itself teaches nothing. "
             "Give another corpus by --target."

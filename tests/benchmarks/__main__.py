@@ -22,6 +22,7 @@ NAMES = (
     "training_step",
     "adversarial",
     "inference",
+    "onednn",
     "decoding",
     "feeding",
     "memory",
@@ -41,6 +42,7 @@ def main() -> None:
     if unknown := [name for name in arguments.names if name not in NAMES]:
         parser.error(f"NAME must be one of {', '.join(NAMES)}. Received: {', '.join(unknown)}.")
     os.environ.update(ONE_THREAD, TF_CPP_MIN_LOG_LEVEL="3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in ``serzoo train``
     found = []
     for name in arguments.names or NAMES:
         # A process of its own: what one has allocated or set must not meet the next.

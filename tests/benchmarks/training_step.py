@@ -21,18 +21,18 @@ def figures() -> Iterator[Figure]:
     rng = np.random.default_rng(0)
     truth = {task: rng.integers(len(classes), size=BATCH) for task, classes in model.heads.items()}
     sides = {"PyTorch": _torch_step(network.train(), settings, batch, truth)}
-    sides["Keras"] = _keras_step(compiled(model, settings, 60, 36), batch, truth)
+    sides["Keras"] = keras_step(compiled(model, settings, 60, 36), batch, truth)
     settings = config.load("cnn_ablstm_mtl")
     wrapper = augmented(building.build(settings, model.heads, seed=0), settings, seed=0)
     mixed = np.where(rng.random(BATCH) < 0.5, rng.random(BATCH), 1.0).astype("float32")
     inputs = batch | {"partner": rng.permutation(BATCH).astype("int32"), "weight": mixed}
-    sides["augmented"] = _keras_step(compiled(wrapper, settings, 60, 36), inputs, truth)
+    sides["augmented"] = keras_step(compiled(wrapper, settings, 60, 36), inputs, truth)
     seconds = in_turn(sides, turns=12)
     yield compare("training step, Keras against PyTorch", seconds["PyTorch"], seconds["Keras"], ">= 1.0")
     yield compare("training step without augmentation against with", seconds["augmented"], seconds["Keras"])
 
 
-def _keras_step(trained, batch, truth):
+def keras_step(trained, batch, truth):
     """What ``fit`` does in each step."""
     import tensorflow as tf
 

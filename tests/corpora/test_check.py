@@ -39,7 +39,7 @@ def test_half_a_copy_is_reported(tmp_path):
 
 
 def test_a_wrong_root_is_refused_as_by_the_reader(tmp_path, ravdess_root):
-    with pytest.raises(CorpusError, match="looks like ravdess"):
+    with pytest.raises(CorpusError, match="looks like 'ravdess'"):
         corpora.check("emodb", ravdess_root)
 
 

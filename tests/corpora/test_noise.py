@@ -148,7 +148,7 @@ def test_an_empty_folder_is_refused(tmp_path, name):
 
 def test_wrong_roots_say_what_was_found(tmp_path):
     touch(tmp_path / "esc10", ["001 - Dog bark/1-100032-A.ogg"])
-    with pytest.raises(CorpusError, match=r"not a root of musan.*looks like esc10 \(1 of its files\)"):
+    with pytest.raises(CorpusError, match=r"not a root of musan.*looks like 'esc10' \(1 of its files\)"):
         corpora.read_noise("musan", tmp_path / "esc10")
     touch(tmp_path / "texts", ["a.txt"])
     with pytest.raises(CorpusError, match="not a root of folder.*Found no sound files"):

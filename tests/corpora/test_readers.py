@@ -162,7 +162,7 @@ def test_roots_that_are_no_folder(tmp_path):
 
 
 def test_wrong_folders_say_what_was_found(ravdess_root, tmp_path):
-    with pytest.raises(CorpusError, match=r"not a root of emodb.*looks like ravdess \(1440 of its files\)"):
+    with pytest.raises(CorpusError, match=r"not a root of emodb.*looks like 'ravdess' \(1440 of its files\)"):
         corpora.read("emodb", ravdess_root)
     with pytest.raises(CorpusError, match=r"the folder 'RAVDESS' in it, which looks like a root of ravdess"):
         corpora.read("ravdess", tmp_path)
@@ -173,13 +173,13 @@ def test_wrong_folders_say_what_was_found(ravdess_root, tmp_path):
     with pytest.raises(CorpusError, match="Found an empty folder"):
         corpora.read("ravdess", tmp_path / "empty")
     touch(tmp_path / "emodb", ["03a01Fa.wav"])
-    with pytest.raises(CorpusError, match="looks like emodb"):
+    with pytest.raises(CorpusError, match="looks like 'emodb'"):
         corpora.read("ravdess", tmp_path / "emodb")
 
 
 def test_the_likeliest_corpus_is_named(tmp_path):
     touch(tmp_path, ["f1/gio-f1-b1.wav", "AudioData/DC/a01.wav", "AudioData/DC/a02.wav"])
-    with pytest.raises(CorpusError, match=r"not a root of iemocap.*looks like savee \(2 of its files\)"):
+    with pytest.raises(CorpusError, match=r"not a root of iemocap.*looks like 'savee' \(2 of its files\)"):
         corpora.read("iemocap", tmp_path)
     for name in corpora.names():
         if name != "table":

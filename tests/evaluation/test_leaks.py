@@ -86,6 +86,7 @@ def test_sides_of_a_fold():
     assert leaks.shared_in(listed(("x", "a", "1", "1"), ("x", "a", "4", "2")), fold) == ["x a"]
     stream = listed(("other", "a", "7", "9"), ("x", "b", "4", "9"))  # of whom the fold knows nothing
     assert leaks.shared_in(stream, fold) == ["x b = other a"]
+    assert leaks.shared_in(stream, fold, unheard=[("other", "7")]) == []
 
 
 def heard_by_training(root, shipped, actors):
@@ -94,6 +95,12 @@ def heard_by_training(root, shipped, actors):
     rows = leaks.recordings(table, pipeline.Clips(table, {"ravdess": root}))
     leaks.write_recordings(shipped.parent / "run.csv.gz", rows)
     assert leaks.publish_recordings(shipped.parent / "run.csv.gz") == [shipped / "ravdess.csv.gz"]
+
+
+def test_a_folder_that_no_reader_knows_is_in_no_shipped_list(shipped):
+    run = shipped.parent / "run.csv.gz"
+    leaks.write_recordings(run, listed(("folder", "a.wav", "unknown", "aa"), ("x", "b.wav", "1", "bb")))
+    assert leaks.publish_recordings(run) == [shipped / "x.csv.gz"]
 
 
 def test_a_copy_of_a_training_recording_is_refused_and_stamped(root, shipped, tmp_path):

@@ -2,6 +2,7 @@
 
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import small
@@ -9,7 +10,7 @@ import soundfile
 import tensorflow as tf
 
 import serzoo
-from serzoo import audio
+from serzoo import audio, zoo
 from serzoo.errors import ExportError, MissingFileError, UnknownNameError
 from serzoo.export import about, export, is_export, litert, onnx, open_export, speech
 
@@ -46,6 +47,43 @@ def test_what_is_an_export(files, base, tmp_path, monkeypatch):
     (tmp_path / "cnn_ablstm" / "1").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert is_export("./cnn_ablstm") and not is_export("cnn_ablstm")
+
+
+@pytest.mark.parametrize("name", ["run.json", "card.json"])
+def test_the_folder_of_a_run_is_and_takes_no_export(name, small_model, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(ExportError, match="needs a folder of its own. Received: .*, that of a training run"):
+        export(small_model, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / "1").mkdir()
+    assert not is_export(tmp_path)
+
+
+def test_an_export_warns_of_its_licence_as_its_weights_do(small_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "_warned", set())
+    monkeypatch.setattr(small_model, "card", {"licence": "CC-BY-NC-SA-4.0", "commercial": False})
+    path = onnx.write(small_model, tmp_path).path
+    with pytest.warns(UserWarning, match="onnx: weights under CC-BY-NC-SA-4.0, not for commercial use") as told:
+        open_export(path)
+    assert told[0].filename == __file__
+
+
+def test_another_backend_is_refused_before_anything_is_made(small_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(ExportError, match="Exports need KERAS_BACKEND=tensorflow. Received: jax"):
+        export(small_model, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("savedmodel", {"hop_s": 0.0}), ("savedmodel", {"window_s": "1"}), ("litert", {"clip_s": "3"})],
+)
+def test_times_out_of_range_are_refused_before_anything_is_made(small_model, form, options, tmp_path):
+    ((name, value),) = options.items()
+    with pytest.raises(ExportError, match=f"{name} must be .* seconds. Received: {value!r}"):
+        export(small_model, tmp_path / "out", form, **options)
+    assert not (tmp_path / "out").exists()
 
 
 def test_batch_and_time_of_onnx_are_dynamic(files, small_model):
@@ -139,14 +177,14 @@ def test_a_missing_package_is_named(small_model, tmp_path, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(ExportError, match=r'ONNX needs tf2onnx, not installed: pip install "serzoo\[onnx\]"'):
+    with pytest.raises(ExportError, match=r'needs pip install "serzoo\[onnx\]": .*tf2onnx'):
         onnx.write(small_model, tmp_path)
     (tmp_path / "a.onnx").touch()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ExportError, match=r'ONNX needs onnxruntime, not installed: pip install "serzoo\[onnx\]"'):
+    with pytest.raises(ExportError, match=r'needs pip install "serzoo\[onnx\]": .*onnxruntime'):
         open_export(tmp_path / "a.onnx")
     monkeypatch.setitem(sys.modules, "ai_edge_quantizer", None)
-    with pytest.raises(ExportError, match=r'LiteRT needs ai_edge_quantizer, not installed: .*"serzoo\[litert\]"'):
+    with pytest.raises(ExportError, match=r'needs pip install "serzoo\[litert\]": .*ai_edge_quantizer'):
         litert.write(small_model, tmp_path, quantize="int8")
 
 
@@ -170,6 +208,18 @@ def test_a_denoiser_stands_in_name_and_card():
     model = serzoo.load("cnn_ablstm.ravdess8", denoise="wavelet_shrinkage")
     assert about.stem(model) == "cnn_ablstm.ravdess8.wavelet_shrinkage"
     assert "  behind    wavelet_shrinkage" in about.model_card(model)
+
+
+def test_a_fold_of_a_run_stands_in_the_name(small_model, monkeypatch):
+    monkeypatch.setattr(small_model, "card", {"seed": 1, "fold": 2})
+    assert about.stem(small_model) == "cnn_ablstm_mtl.seed1-fold2"
+    monkeypatch.setattr(small_model, "card", {"tag": "ravdess8-fold2", "seed": 1, "fold": 2})
+    assert about.stem(small_model) == "cnn_ablstm_mtl.ravdess8-fold2"
+
+
+def test_the_card_of_shipped_weights_tells_of_the_emotion_alone(shipped):
+    card = about.model_card(shipped[0])
+    assert "emotion   " in card and "Recipe" in card and "gender    female, male" not in card
 
 
 def test_int8_is_small_and_names_its_weights(shipped):

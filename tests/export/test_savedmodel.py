@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import serzoo
 from serzoo import audio
-from serzoo.export import speech
+from serzoo.errors import ExportError
+from serzoo.export import export, speech
 from serzoo.export.warmup import FILE
 from serzoo.listener import padded
 
@@ -78,6 +79,13 @@ def test_parity_with_keras(served, small_model, batch):
 
 def test_embedding_is_the_models(served, small_model):
     np.testing.assert_allclose(served.embed(CLIPS[1], 16000), small_model.embed(CLIPS[1], 16000), atol=1e-5)
+
+
+def test_another_embedding_is_refused(small_model, tmp_path, monkeypatch):
+    embedding = small_model.embed(CLIPS[0], 16000)
+    monkeypatch.setattr(type(small_model), "embed", lambda *arguments: embedding + 0.01)
+    with pytest.raises(ExportError, match=r"must answer as the model does, to .* \(embedding\)"):
+        export(small_model, tmp_path)
 
 
 def test_rows_do_not_depend_on_their_neighbours(served):

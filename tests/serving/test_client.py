@@ -195,8 +195,17 @@ def test_no_server(scheme):
 
 def test_a_server_without_the_serving_kit_says_so(toy_export):
     with Loopback({"toy": toy_export}) as server, serving.Client(server.url("rest", "toy")) as client:
-        with pytest.raises(ServingError, match="toy-3s"):
+        with pytest.raises(ServingError, match=r"toy-3s is missing, serve the models.config .* lengths_s=None\)"):
             client.classify(sound(1.0), 16000)
+
+
+@pytest.mark.parametrize("package", ["urllib3", "grpc"])
+def test_a_missing_package_is_named(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    url = {"urllib3": "http://localhost:8501/v1/models/ser", "grpc": "grpc://localhost:8500/ser"}[package]
+    with pytest.raises(ServingError, match=rf'needs pip install "serzoo\[serving\]": .*{package}') as caught:
+        serving.Client(url)
+    assert caught.value.code == "UNIMPLEMENTED"
 
 
 def test_what_the_server_cannot_judge_is_an_audio_error(client):
@@ -213,6 +222,8 @@ def test_what_cannot_be_read_never_reaches_the_server(client, server, tmp_path):
         client.classify(np.zeros(100), 16000)
     with pytest.raises(AudioError, match="must last 30 s or less"):
         client.segments(sound(31.0), 16000, window_s=30.5)
+    with pytest.raises(AudioError, match="must hold one clip or more. Received: 0"):
+        client.predict_on_batch({"waveform": np.zeros((0, 16000)), "num_samples": []})
     assert server.num_requests == 0
 
 
@@ -224,7 +235,9 @@ def test_a_wrong_url_is_refused_at_once(url):
         serving.Client(url)
 
 
-@pytest.mark.parametrize("options", [{"timeout_s": 0}, {"lengths_s": ()}, {"lengths_s": (3, 0)}, {"lengths_s": (1.5,)}])
+@pytest.mark.parametrize(
+    "options", [{"timeout_s": 0}, {"timeout_s": "3"}, {"lengths_s": ()}, {"lengths_s": (3, 0)}, {"lengths_s": (1.5,)}]
+)
 def test_wrong_options_are_refused_at_once(options):
     with pytest.raises(ServingError, match="must be"):
         serving.Client("http://localhost:8501/v1/models/ser", **options)

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serzoo import building, metrics, pipeline, scales
+from serzoo import building, corpora, metrics, pipeline, scales
 from serzoo import config as configs
 from serzoo.errors import CorpusError, RunError
+from serzoo.plan import plan_epoch
 from serzoo.training import checks
 from serzoo.training import fit as fitting
+from serzoo.training.material import gather
 
 TASKS = {"emotion": {"loss_weight": 0.5}, "arousal": {"loss_weight": 1.0, "scale": [1.0, 5.0]}}
 
@@ -73,3 +75,33 @@ def test_labels_that_no_head_can_learn_from(config, loud_and_soft):
     for wrong in (table.drop(columns="arousal"), table.assign(arousal=np.nan), table.assign(arousal=3.0)):
         with pytest.raises(RunError, match="'arousal' apart, which needs two values or more among the clips. Received"):
             checks.check_labels(config, wrong, {})
+    texts = table.assign(arousal=table["arousal"].astype(object).where(table.index > 7, "1.5"))  # of a CSV file
+    checks.check_labels(config, texts, {})
+
+
+def test_every_value_of_a_balanced_stream_is_drawn_equally_often(config):
+    shares = {"streams": {"emotion": 0.5, "arousal": 0.5}, "training.steps_per_epoch": 500}
+    stream = np.eye(2, dtype="float32")[[0] * 4 + [1] * 6]
+    arousal = scales.encode([None] * 4 + [1, 2, 3, 4, 5, None], (1.0, 5.0))
+    emotion = np.eye(2, dtype="float32")[[0, 1, 0, 1] + [0] * 6] * stream[:, :1]
+    plan = plan_epoch(
+        {"emotion": emotion, "arousal": arousal, "stream": stream}, 0, 0, configs.override(config, shares)
+    )
+    counts = np.bincount(plan["index"], minlength=10)[4:]
+    assert counts[5] == 0 and counts[:5].tolist() == pytest.approx([400] * 5, abs=80)
+
+
+def test_a_run_knows_its_continuous_labels(config, toy_yaml, tmp_path):
+    def of(config, arousal):
+        lines = [
+            "file,emotion,speaker,arousal",
+            *(f"{n}.wav,{e},{n},{arousal}" for n, e in enumerate(("anger", "fear"))),
+        ]
+        (tmp_path / "mine.csv").write_text("\n".join(lines))
+        for number in range(2):
+            (tmp_path / f"{number}.wav").write_bytes(b"not heard yet")
+        rules = corpora.protocol("loso-table:mine@anger,fear")
+        return gather(config, rules, {"table:mine": tmp_path / "mine.csv"}).fingerprints["corpora"]["table:mine"]
+
+    assert of(config, 1.0) != of(config, 5.0)
+    assert of(configs.load(toy_yaml), 1.0) == of(configs.load(toy_yaml), 5.0)  # which reads none

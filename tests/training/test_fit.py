@@ -277,9 +277,22 @@ def test_no_clip_outlives_its_training(config, arrays, tmp_path):
     watch = weakref.ref(clips)
     fit(config, (clips, arrays[1]), tmp_path, epochs=1, tensorboard=True, validation=(clips, arrays[1]))
     del clips
-    keras.backend.clear_session()  # as at the end of each fold
+    fitting.clear_session()  # as at the end of each fold
     gc.collect()
     assert watch() is None
+
+
+def test_what_whoever_trains_has_set_outlives_a_session():
+    before, spread = keras.mixed_precision.dtype_policy(), object()
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    keras.distribution.set_distribution(spread)
+    try:
+        fitting.clear_session()
+        assert keras.mixed_precision.dtype_policy().name == "mixed_bfloat16"
+        assert keras.distribution.distribution() is spread
+    finally:
+        keras.distribution.set_distribution(None)
+        keras.mixed_precision.set_dtype_policy(before)
 
 
 # --- front end ------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import toy_model
 
@@ -67,6 +68,17 @@ def test_recordings_are_listed_once(emodb, tmp_path, monkeypatch):
     assert sorted(listed["file"]) == sorted(table["file"])
     monkeypatch.setattr(leaks, "recordings", lambda *_: pytest.fail("decoded again"))
     module.guard(tmp_path, [table], {"emodb": emodb}, [fold], False)
+
+
+def test_who_is_left_out_of_a_fold_shares_nothing_unless_heard_beside_it(emodb, tmp_path, monkeypatch):
+    """As the two of a dialogue, of whom a fold tests one."""
+    table = corpora.read("emodb", emodb, partial=True)
+    table = table[table["speaker"].isin(["03", "08"])].assign(file="dialogue.wav", start=np.arange(24), end=np.nan)
+    monkeypatch.setattr(leaks, "recordings", lambda rows, _: rows.assign(digest=rows["start"].astype(str)))
+    fold = Fold(0, (), (), (("emodb", "03"),), (("emodb", "08"),))
+    assert module.guard(tmp_path / "a", [], {"emodb": emodb}, [fold], main=table) == {"fold0": []}
+    with pytest.raises(SpeakerLeakError, match="fold0: emodb dialogue.wav"):
+        module.guard(tmp_path / "b", [table], {"emodb": emodb}, [fold], main=table)
 
 
 def test_what_a_start_has_heard_under_other_names_is_no_test(emodb, toy_yaml, tmp_path):

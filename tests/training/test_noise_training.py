@@ -188,6 +188,9 @@ def test_a_dead_encoder_is_told(asp_yaml, clips):
 def test_noise_that_is_missing_or_never_mixed_in(asp_yaml, sounds):
     with pytest.raises(RunError, match="toy_asp learns to recognise noise: give recordings of it, as in --noise esc10"):
         check_noise(load(asp_yaml), None)
+    alone = configs.load("cnn_ablstm", {"augmentation.noise_alone_probability": 0.5})
+    with pytest.raises(RunError, match="cnn_ablstm plays noise alone: give recordings of it"):
+        check_noise(alone, None)
     never = load(asp_yaml, augmentation__noise_probability=0.0, augmentation__noise_alone_probability=0.0)
     with pytest.raises(RunError, match="never mixed in"):
         check_noise(never, sounds)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import toy_model
 
 import serzoo
@@ -131,25 +132,60 @@ def test_no_label_is_read(emodb, monkeypatch):
     assert not targets["emotion"].any() and np.array_equal(targets["emotion"], same["emotion"])
 
 
-def test_a_folder_of_sound_and_a_run_that_goes_on(emodb, tmp_path, no_fit):
+def test_a_folder_of_sound_and_a_run_that_goes_on(emodb, tmp_path, no_fit, capsys):
     (emodb / "note.txt").write_text("no sound")
     (emodb / "cut.wav").write_bytes(b"RIFF")
+    soundfile.write(emodb / "cut.flac", np.random.default_rng(0).normal(0, 0.1, 64000), 16000)
+    (emodb / "cut.flac").write_bytes((emodb / "cut.flac").read_bytes()[:40000])  # its header promises all of it
     try:
-        run = serzoo.pretrain("bert_mtl", audio_folder=emodb, out=tmp_path / "run", **OPTIONS)
+        run = serzoo.pretrain("bert_mtl", audio_folder=emodb, out=tmp_path / "run", **{**OPTIONS, "verbose": 2})
     finally:
-        (emodb / "cut.wav").unlink()
-        (emodb / "note.txt").unlink()
+        for name in ("cut.wav", "cut.flac", "note.txt"):
+            (emodb / name).unlink()
+    assert "bert_mtl: 2 left out, sound files that cannot be heard for 0.1 s" in capsys.readouterr().err
     card = json.loads((run / "seed0-all" / "card.json").read_text())
-    assert card["corpora"] == {} and card["licence"] == "as its owner says" and not card["commercial"]
+    assert (
+        card["corpora"] == {"folder": ["unknown"]} and card["licence"] == "as its owner says" and not card["commercial"]
+    )
     about = json.loads((run / "run.json").read_text())
     assert about["corpora"]["folder"]["rows"] == 36
-    assert about["dropped"] == {"sound files that cannot be heard for 0.1 s": 1}
+    assert about["dropped"] == {"sound files that cannot be heard for 0.1 s": 2}
     again = {**OPTIONS, "resume": True}
     assert serzoo.pretrain("bert_mtl", audio_folder=emodb, out=run, **again) == run
     with pytest.raises(RunError, match="holds another run: pretraining.epochs is 1 there and 2 here"):
         serzoo.pretrain(
             "bert_mtl", audio_folder=emodb, out=run, **{**again, "overrides": {**TINY, "pretraining.epochs": 2}}
         )
+
+
+def test_what_was_heard_in_a_folder_is_no_test(emodb, tmp_path, no_fit):
+    """Its copies in a table are known by their samples; no other run has heard this folder."""
+    (tmp_path / "heard").mkdir()
+    random, lines = np.random.default_rng(0), ["file,emotion,speaker"]
+    for number, emotion in enumerate(("anger", "sadness")):
+        clip = random.normal(0, 0.1, 8000)
+        soundfile.write(tmp_path / "heard" / f"{number}.wav", clip, 16000)
+        soundfile.write(tmp_path / f"copy{number}.wav", clip, 16000)
+        lines.append(f"copy{number}.wav,{emotion},somebody")
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    start = serzoo.pretrain("bert_mtl", audio_folder=tmp_path / "heard", out=tmp_path / "start", **OPTIONS)
+    run = toy_model.train("bert_mtl", emodb, tmp_path / "run", init=str(start), folds=(0,), overrides=TINY)
+    card = json.loads((run / "seed0-fold0" / "card.json").read_text())
+    assert card["corpora"] == {"emodb": ["08", "09"], "folder": ["unknown"]}
+    with pytest.raises(SpeakerLeakError, match="recordings to judge it by: table copy0.wav = folder 0.wav"):
+        serzoo.evaluate(run / "seed0-fold0", {"table": tmp_path / "mine.csv"})
+
+
+def test_the_command_takes_an_incomplete_copy(emodb, tmp_path, no_fit):
+    from typer.testing import CliRunner
+
+    from serzoo.cli import app
+
+    arguments = ["pretrain", "bert_mtl", "--corpus", f"emodb={emodb}", "--out", str(tmp_path / "run"), "--partial"]
+    arguments += [word for key, value in TINY.items() for word in ("--set", f"{key}={value}")]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0, told.output
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["partial"] is True
 
 
 def test_what_cannot_be_pre_trained_is_said_before_the_first_step(emodb, tmp_path):

@@ -48,7 +48,9 @@ def test_a_figure_and_the_weights_of_its_folds(toy_run, shop, sound):
         data = (shop / "weights" / entry.file).read_bytes()
         assert entry.sha256 == hashlib.sha256(data).hexdigest()
         assert (entry.fold, entry.seed, entry.epochs, entry.protocol) == (k, 0, 2, "emodb4-loso")
-        assert entry.command == "serzoo train toy --corpus emodb=ROOT --protocol emodb4-loso --out RUN --seed 0"
+        assert (
+            entry.command == "serzoo train toy --corpus emodb=ROOT --partial --protocol emodb4-loso --out RUN --seed 0"
+        )
         shipped, trained = serzoo.load(f"toy.{entry.tag}"), serzoo.load(toy_run / f"seed0-fold{k}")
         assert shipped.training_speakers == trained.training_speakers and shipped.classes == trained.classes
         one, other = pipeline.predict(shipped, sound), pipeline.predict(trained, sound)
@@ -166,6 +168,17 @@ def test_folds_that_the_new_run_does_not_have_are_removed(toy_run, shop, tmp_pat
     assert len(list((shop / "weights").iterdir())) == 2
 
 
+def test_a_figure_alone_leaves_no_weights_of_another_run_beside_it(toy_run, shop, tmp_path):
+    publish(toy_run, "toy.emodb4")
+    other = of_seed(1, toy_run, tmp_path / "other")
+    with pytest.raises(RunError, match="is published already: emodb4-fold0, emodb4-fold1, emodb4-fold2, the figure"):
+        publish(other, "toy.emodb4", fold_weights=False)
+    publish(other, "toy.emodb4", fold_weights=False, replace=True)
+    settings = configs.load("toy")
+    assert settings.weights == () and settings.reported[0].command.endswith("--seed 1")
+    assert not list((shop / "weights").iterdir())
+
+
 def test_a_figure_on_a_table_of_ones_own(toy_run, shop, tmp_path):
     run = shutil.copytree(toy_run, tmp_path / "mine")
     about = json.loads((run / "run.json").read_text())
@@ -173,6 +186,14 @@ def test_a_figure_on_a_table_of_ones_own(toy_run, shop, tmp_path):
     publish(run, "toy.mine", fold_weights=False)
     (figure,) = configs.load("toy").reported
     assert figure.file == "toy.loso-table-mine@anger,neutral-mine.csv.gz"
+
+
+def test_weights_whose_owner_decides_are_published_as_not_for_commercial_use(toy_run, shop, tmp_path):
+    run = shutil.copytree(toy_run, tmp_path / "mine")
+    for path in run.glob("*/card.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"commercial": None}))
+    publish(run, "toy.mine")
+    assert [entry.commercial for entry in configs.load("toy").weights] == [False] * 3
 
 
 def test_what_the_yaml_refuses_leaves_every_file(toy_run, shop, monkeypatch):
@@ -269,3 +290,7 @@ def test_the_command_reads_back():
     assert "--transductive" not in words
     adapted = {**about, "streams": {"target": {"emodb": {}}}, "adaptation": "transductive"}
     assert "--stream target:emodb=ROOT --transductive --protocol all" in _command(adapted)
+    several = {**about, "corpora": {"a": {}, "b": {}}, "order": {"corpora": ["b", "a"], "noise": []}, "partial": True}
+    assert "--corpus b=ROOT --corpus a=ROOT --partial --protocol all" in _command(several)
+    assert "--init RUN-OF-INIT" in _command({**about, "init": "folder"})
+    assert "--init cnn_ablstm_mtl.ravdess8" in _command({**about, "init": "cnn_ablstm_mtl.ravdess8"})

@@ -23,7 +23,7 @@ from serzoo import corpora, pipeline, zoo
 from serzoo.errors import ConfigError, CorpusError, RunError, SpeakerLeakError
 from serzoo.evaluation import predictions, summarize
 from serzoo.training import provenance
-from serzoo.training.fold import _epochs_kept
+from serzoo.training.fold import _epochs_kept, distinct
 from serzoo.training.recipe import differences
 
 pytestmark = pytest.mark.xdist_group("runs")
@@ -79,6 +79,7 @@ def test_the_record_of_a_run(toy_run, emodb):
         "overrides": {},
     }
     assert about["corpora"]["emodb"]["rows"] == 36 and len(about["corpora"]["emodb"]["sha256"]) == 64
+    assert about["order"] == {"corpora": ["emodb"], "noise": [], "streams": {}} and about["partial"] is True
     assert about["dropped"] == {} and about["backend"] == keras.backend.backend()
     assert about["versions"]["serzoo"] == serzoo.__version__ and about["versions"]["keras"] == keras.__version__
     assert str(emodb) not in (toy_run / "run.json").read_text() + (toy_run / "config.yaml").read_text()
@@ -160,7 +161,7 @@ def test_seeds_are_added_to_a_run(toy_run, train, tmp_path):
     [
         ({"overrides": {"training.batch_size": 5}}, "training.batch_size is 4 there and 5 here"),
         ({"seeds": (1, 0)}, r"seeds is \[0\] there and \[1, 0\] here"),
-        ({"init": "RUN/seed0-fold0", "protocol": "all", "epochs_from": "RUN"}, "protocol is emodb4-loso there and all"),
+        ({"protocol": "all", "epochs_from": "RUN"}, "protocol is emodb4-loso there and all"),
     ],
 )
 def test_another_run_is_not_resumed(toy_run, train, options, differing):
@@ -177,6 +178,22 @@ def test_a_changed_corpus_is_not_resumed(toy_run, toy_yaml, emodb, tmp_path):
         (tmp_path / "wav" / path.name).write_bytes(path.read_bytes() + b"\0\0")
     with pytest.raises(RunError, match="corpora.emodb.sha256 is"):
         toy_model.train(toy_yaml, tmp_path, toy_run, resume=True)
+
+
+def test_another_order_of_the_corpora_is_not_resumed(toy_run, tmp_path):
+    """It is another training; runs of before that told no order go on."""
+    from serzoo.training import folder
+
+    config = configs.load(toy_run / "config.yaml")
+    about = {"model": "toy", "overrides": {}, "seeds": [0], "partial": True}
+    folder.open_run(tmp_path / "old", config, about, {}, resume=False)
+    order = {"order": {"corpora": ["emodb", "savee"], "noise": []}}
+    folder.open_run(tmp_path / "old", config, about | order, {}, resume=True)
+    folder.open_run(tmp_path / "new", config, about | order, {}, resume=False)
+    folder.open_run(tmp_path / "new", config, about | order | {"partial": False}, {}, resume=True)
+    order["order"]["corpora"].reverse()
+    with pytest.raises(RunError, match=r"order.corpora is \['emodb', 'savee'\] there and \['savee', 'emodb'\] here"):
+        folder.open_run(tmp_path / "new", config, about | order, {}, resume=True)
 
 
 def test_folders_that_hold_no_run(train, tmp_path):
@@ -265,6 +282,8 @@ def test_all_speakers_for_the_epochs_that_the_folds_chose(toy_run, train, emodb,
     assert serzoo.load(run).training_speakers == {"emodb": ["03", "08", "09"]}
     with pytest.raises(RunError, match="another recipe: training.batch_size is 4 there and 8 here"):
         train(out=tmp_path / "other", protocol="all", epochs_from=toy_run, overrides={"training.batch_size": 8})
+    with pytest.raises(RunError, match="was given something else: init is None there and RUN-OF-INIT here"):
+        train(out=tmp_path / "other", protocol="all", epochs_from=toy_run, init=str(toy_run / FOLDS[0]))
     assert not (tmp_path / "other").exists()
 
 
@@ -375,11 +394,11 @@ def test_a_start_from_other_weights(toy_run, train, tmp_path, monkeypatch):
     monkeypatch.setattr(serzoo.training.fit, "fit", spy)
     monkeypatch.setattr(zoo, "_warned", set())  # of a model it is said once
     with pytest.warns(UserWarning, match="not for commercial use"):
-        run = train(init=str(start / "fold"), protocol="all", epochs_from=toy_run, overrides={})
+        run = train(init=str(start / "fold"), folds=(0,))
     for value, wanted in zip(begun[0], serzoo.load(start / "fold").get_weights(), strict=True):
         assert np.array_equal(value, wanted)
-    made = json.loads((run / "seed0-all" / "card.json").read_text())
-    assert made["corpora"] == {"emodb": ["03", "08", "09"], "ravdess": ["01", "02"]}
+    made = json.loads((run / FOLDS[0] / "card.json").read_text())
+    assert made["corpora"] == {"emodb": ["08", "09"], "ravdess": ["01", "02"]}
     assert made["licence"] == "CC-BY-NC-SA-4.0 AND " + corpora.info("emodb").licence and made["commercial"] is False
     assert json.loads((run / "run.json").read_text())["init"] == str(start / "fold")
 
@@ -445,6 +464,10 @@ def test_each_file_is_whole_or_not_there(train, tmp_path, monkeypatch, name):
 
 
 # --- small parts ----------------------------------------------------------------------------------------------------
+
+
+def test_seeds_of_an_array_can_be_written_down():
+    assert json.dumps(distinct(np.arange(2))) == "[0, 1]"
 
 
 def test_differences():

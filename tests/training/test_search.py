@@ -2,9 +2,12 @@
 
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import soundfile
 
 import serzoo
 from serzoo import config as configs
@@ -63,7 +66,7 @@ def made_up(monkeypatch):
     module = sys.modules["serzoo.training.search"]  # the package has a function of this name
     monkeypatch.setattr(module, "fit_fold", fit_fold)
     monkeypatch.setattr(module, "check_model", lambda *_: None)
-    monkeypatch.setattr(module.keras.backend, "clear_session", lambda: None)  # nothing was built
+    monkeypatch.setattr(module, "clear_session", lambda: None)  # nothing was built
     return begun
 
 
@@ -188,6 +191,27 @@ def test_optuna_proposes_and_goes_on(search, made_up, tmp_path):
         search(space=space, optuna=True, num_trials=13, folds=(0,), resume=True)
 
 
+def test_processes_share_what_optuna_proposes(search, made_up, tmp_path, monkeypatch):
+    """Each asks with what it knows, by its own fold; of a number there is one recipe."""
+    pytest.importorskip("optuna")
+    space = {"model.units": [1, 2, 3, 5, 6, 7], "training.batch_size": [4, 8]}
+    proposed, rename = spaces.proposed, Path.rename
+    search(space=space, optuna=True, num_trials=2, folds=(0,))
+    monkeypatch.setattr(spaces, "proposed", lambda *_: pytest.fail("proposed again"))
+    search(space=space, optuna=True, num_trials=2, folds=(1,), resume=True)
+    assert [units for units, *_ in made_up[:3]] == [units for units, *_ in made_up[3:]]
+
+    def second(path, target):  # another process was first with the third
+        target.mkdir()
+        (target / "proposal.json").write_text('{"model.units": 7, "training.batch_size": 8}')
+        return rename(path, target)
+
+    monkeypatch.setattr(spaces, "proposed", proposed)
+    monkeypatch.setattr(Path, "rename", second)
+    search(space=space, optuna=True, num_trials=3, folds=(0,), resume=True)
+    assert made_up[-1] == (7, 0, 0) and not list(tmp_path.rglob(".*.partial"))
+
+
 def test_optuna_knows_the_combination_that_the_file_has(search, made_up):
     pytest.importorskip("optuna")
     space = {"model.units": [3, 4, 5]}
@@ -218,6 +242,7 @@ def test_recipes_of_a_space(toy_yaml, tmp_path):
     assert spaces.recipes(listed, base, 1) == [{}, {"model.units": 3}]
     (tmp_path / "space.yaml").write_text("model.units: [3, 5]\n")
     assert spaces.checked(tmp_path / "space.yaml") == {"model.units": [3, 5]}
+    assert spaces.checked(({"model.units": 3}, {})) == [{"model.units": 3}, {}]
 
 
 @pytest.mark.parametrize(
@@ -226,6 +251,11 @@ def test_recipes_of_a_space(toy_yaml, tmp_path):
         ({"space": 3}, ConfigError, "must be a list of recipes.*Received: 3"),
         ({"space": []}, ConfigError, "must be a list of recipes"),
         ({"space": {"model.units": 3}}, ConfigError, "must be a list of recipes"),
+        (
+            {"space": {"model.units": [3, 3]}},
+            ConfigError,
+            "model.units must be given different values.*Received: .3, 3",
+        ),
         ({"space": [{"model.unit": 3}]}, ConfigError, "unknown key model.unit. Did you mean 'model.units'"),
         ({"space": [{}, {"model.units": -1}]}, ConfigError, "toy: model does not fit its builder"),
         ({"space": [{"training.epochs": 0}]}, ConfigError, "training.epochs must be an int > 0. Received: 0"),
@@ -251,6 +281,16 @@ def test_what_cannot_be_searched(search, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         search(**options)
     assert not (tmp_path / "found").exists()
+
+
+def test_noise_and_rooms_that_no_recipe_hears_are_refused(search, made_up, tmp_path):
+    (tmp_path / "street").mkdir()
+    soundfile.write(tmp_path / "street" / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 16000)
+    with pytest.raises(RunError, match="toy: recorded noise is given but never mixed in"):
+        search(noise={"folder": tmp_path})
+    with pytest.raises(RunError, match="toy: rooms are given but never heard"):
+        search(rooms=tmp_path)
+    search(space=[{"augmentation.noise_probability": 0.5}], noise={"folder": tmp_path})
 
 
 def test_without_optuna_one_sentence_says_what_to_do(monkeypatch):

@@ -49,6 +49,11 @@ def test_unlabelled_clips_say_who_speaks_and_nothing_else():
     assert learnt["gender"].tolist() == ["female", "male"] and learnt["speaker"].tolist() == ["emodb 03", "emodb 10"]
 
 
+def test_a_person_in_two_forms_of_a_corpus_is_one_speaker():
+    both = pd.concat([table_of("03"), table_of("03", corpus="emodb_first2s")], ignore_index=True)
+    assert streams.labels_of(both.assign(stream="emotion"))["speaker"].tolist() == ["emodb 03", "emodb 03"]
+
+
 def test_no_stream_holds_speakers_that_choose_or_judge():
     rows = streams.with_streams(table_of("03"), {"target": table_of("03", "08", "09", "10")}, FOLD)
     assert rows.loc[rows["stream"] == "target", "speaker"].tolist() == ["03", "10"]
@@ -82,7 +87,9 @@ def test_classes_of_labels(config, toy_yaml):
     assert streams.label_classes(rows, with_label("speaker"), {}) == {"speaker": ["emodb 03", "emodb 10"]}
     with pytest.raises(RunError, match="no table has the label 'height'"):
         streams.label_classes(rows, with_label("height"), {})
-    with pytest.raises(RunError, match="'corpus' apart, which needs two values or more. Received: emodb"):
+    with pytest.raises(
+        RunError, match="'corpus' apart, which needs two values or more among the clips. Received: emodb"
+    ):
         streams.label_classes(rows, with_label("corpus"), {})
 
 

@@ -126,5 +126,5 @@ def _guess(module, path: Path) -> str:
         except CorpusError:
             continue
         if count:
-            return f"what looks like {other} ({count} of its files)"
+            return f"what looks like {other!r} ({count} of its files)"
     return "no sound files"
