@@ -64,4 +64,4 @@ def test_times_say_when_and_where_they_were_measured(rows):
         network = f"{row['model']}.{row['tag']}"
         network = network if network in measured or "frontend." in command else row["model"]
         assert row["ms_per_clip"] == measured.get(network, {}).get("ms_per_clip", "")
-    assert sum(not row["ms_per_clip"] for row in rows if row["tag"]) <= 3
+        assert row["ms_per_clip"] or network not in registry.list_models(pretrained=True)  # what ships has its time

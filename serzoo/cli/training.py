@@ -242,7 +242,7 @@ def publish(
     if add_seeds and (figure_only or replace):
         raise typer.BadParameter("goes with neither --figure-only nor --replace.", param_hint="--add-seeds")
     registry.check_name(name.partition(".")[0])
-    opening.import_keras(batches=True)
+    opening.import_keras()
     from serzoo import training
 
     if add_seeds:
