@@ -19,7 +19,8 @@ import pytest
 import soundfile
 
 import serzoo
-from serzoo import answers, cli, doctor
+from serzoo import cli, doctor
+from serzoo.cli import answers
 from serzoo.errors import AudioError, RunError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -73,7 +73,7 @@ def predict(
     format: Annotated[Format, typer.Option(help="Form of the answers.")] = Format.table,
 ) -> None:
     """Judge the emotion of recordings."""
-    from serzoo import answers
+    from serzoo.cli import answers
 
     if hop is not None and window is None:
         raise typer.BadParameter("needs --window.", param_hint="--hop")
