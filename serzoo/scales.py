@@ -69,6 +69,22 @@ def encode(values: Sequence, scale: Sequence[float], name: str = "A label") -> n
     return np.stack([np.where(known, 1 - share, 0.0), share], axis=1).astype("float32")
 
 
+def check(table, head: str, scale: Sequence[float]) -> None:
+    """Check that the labels of a continuous head lie on its scale; a table without them is right.
+
+    Args:
+        table: rows of corpora, with the column ``corpus``.
+        head: name of the head, and of the column of its labels.
+        scale: lowest and highest value.
+
+    Raises:
+        CorpusError: as :func:`encode`, with the corpus.
+    """
+    if head in table:
+        for corpus, rows in table.groupby("corpus"):
+            encode(rows[head], scale, f"{head} of {corpus}")
+
+
 def decode(probabilities: np.ndarray, scale: Sequence[float]) -> np.ndarray:
     """Turn shares of the two ends, ``(rows, 2)``, into values, ``(rows,)`` float64."""
     shares = np.asarray(probabilities, "float64")

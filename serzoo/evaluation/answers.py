@@ -139,7 +139,9 @@ class Asked:
         if len(self._networks) == 1 and len(found.networks) == 1:
             self.answers.name = full_name(self._first)
         self._table = self._known(table, list(self._first.classes))
-        self._check_scales(self._first)
+        for head, classes in self._first.heads.items():
+            if scale := scales.scale_of(classes):
+                scales.check(self._table, head, scale)
         self._refuse_speakers(self._first, self._networks[0])
 
     def listen(self) -> Answers:
@@ -193,12 +195,6 @@ class Asked:
                 f"No row is left to judge. Classes of the model: {', '.join(classes)}. Dropped: {self.answers.dropped}."
             )
         return table[known].reset_index(drop=True)
-
-    def _check_scales(self, model: Any) -> None:
-        for head, classes in model.heads.items():
-            if head in self._table and (scale := scales.scale_of(classes)):
-                for corpus, rows in self._table.groupby("corpus"):
-                    scales.encode(rows[head], scale, f"{head} of {corpus}")
 
     def _rows(self, network: Network) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         """Rows that a network judges, and those of its validation speakers."""

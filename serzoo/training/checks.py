@@ -134,6 +134,5 @@ def check_scales(config, tables: Sequence[pd.DataFrame]) -> None:
     """
     for head, settings in config.heads.items():
         for table in tables:
-            if settings.scale and head in table:
-                for corpus, rows in table.groupby("corpus"):
-                    scales.encode(rows[head], settings.scale, f"{head} of {corpus}")
+            if settings.scale:
+                scales.check(table, head, settings.scale)

@@ -123,11 +123,10 @@ def search(
     source = trained_on(material.table, all_folds)
     adaptation = adaptation_of(base, rules, all_folds, source, material.others, transductive)
     sources = sources_of(base, init, folds_now, distinct(seeds)) if init else {}
-    networks, noisy, roomy = {}, False, False
+    networks, heard_by = {}, []
     for recipe in recipes:
         config = configs.override(base, recipe)
-        heard_by = _heard_by(config, material)
-        noisy, roomy = noisy or heard_by.sounds is not None, roomy or heard_by.rooms is not None
+        heard_by.append(_heard_by(config, material))
         if config.streams.keys() != base.streams.keys():
             raise RunError(
                 f"All recipes of a search draw from the same streams, here {join(list(base.streams)) or 'none'}: give "
@@ -135,9 +134,9 @@ def search(
             )
         # what differs in the training alone is the same network
         networks[configs.dump(config.model_copy(update={"training": base.training}))] = config
-    if not noisy:  # what no recipe hears is refused as a training refuses it
+    if all(each.sounds is None for each in heard_by):  # what no recipe hears is refused as a training refuses it
         check_noise(base, material.sounds)
-    if not roomy:
+    if all(each.rooms is None for each in heard_by):
         check_rooms(base, material.rooms)
     for config in networks.values():
         check_model(config, rules.classes)

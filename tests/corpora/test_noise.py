@@ -1,7 +1,5 @@
 """Noise corpora in miniature copies of their layouts, and the real ESC-10 against its manifest."""
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,16 +118,14 @@ def test_folder_of_folders(tmp_path):
     }
 
 
-def test_folders_behind_links_and_names_that_are_no_text(tmp_path):
+def test_folders_behind_links_and_names_that_are_no_text(tmp_path, monkeypatch):
     touch(tmp_path, ["mine/street/a.wav", "far/b.wav"])
     (tmp_path / "mine" / "office").symlink_to(tmp_path / "far")
     (tmp_path / "mine" / "street" / "back").symlink_to(tmp_path / "mine")
     table = corpora.read_noise("folder", tmp_path / "mine")
     assert table[["file", "noise"]].to_numpy().tolist() == [["office/b.wav", "office"], ["street/a.wav", "street"]]
-    try:
-        touch(tmp_path / "far", [os.fsdecode(b"l\xe4rm.wav")])
-    except OSError:
-        return
+    # as a file system lists it that takes any bytes, which not all do
+    monkeypatch.setattr("serzoo.corpora.corpus.below", lambda *_, **__: ["office/l\udce4rm.wav"])
     with pytest.raises(CorpusError, match=r"must be valid UTF-8. Received: '.*office/l\\udce4rm.wav'"):
         corpora.read_noise("folder", tmp_path / "mine")
 
