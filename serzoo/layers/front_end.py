@@ -22,6 +22,7 @@ _STANDARDIZE = {
     "utterance_all_active": {"mode": "utterance", "axes": "all", "active_db": 30.0},
     "global": {"mode": "global"},
 }
+_ALL_FRAMES = {"axes": "time", "active_db": None}
 
 
 def front_end(
@@ -77,3 +78,22 @@ def front_end(
     if spec_augment:
         x = SpecAugment(**spec_augment, seed=seed, name="spec_augment")(x, n)
     return x, n
+
+
+def settings_of(model) -> dict:
+    """Read from its layers what :func:`front_end` was given for a model, but for a denoiser and masks.
+
+    Args:
+        model: a Keras model.
+
+    Returns:
+        Values by the name of the argument, those of the layer LogMel among them.
+    """
+    configs = {layer.name: layer.get_config() for layer in model.layers}
+    settings = dict(configs.get("log_mel", {}))
+    if deltas := configs.get("deltas"):
+        settings["delta_width"] = deltas["width"]
+    if there := configs.get("standardize"):
+        there = {key: there[key] for key in ("mode", "axes", "active_db")}
+        settings["standardize"] = next(name for name, given in _STANDARDIZE.items() if _ALL_FRAMES | given == there)
+    return settings

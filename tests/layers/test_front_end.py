@@ -1,4 +1,4 @@
-"""The denoisers before a model: named by the config, in the graph, and through an ONNX export."""
+"""The front end of a model: read from its layers, and behind denoisers, in the graph and through an ONNX export."""
 
 import typing
 
@@ -8,7 +8,7 @@ import pytest
 
 from serzoo import config, layers
 from serzoo.errors import ConfigError, UnknownNameError
-from serzoo.layers.front_end import DENOISERS
+from serzoo.layers.front_end import DENOISERS, settings_of
 from serzoo.schema import Frontend
 
 RNG = np.random.default_rng(0)
@@ -43,6 +43,14 @@ def test_the_config_knows_the_denoisers():
     assert config.load("cnn_ablstm").frontend.denoise is None
     with pytest.raises(ConfigError, match="frontend.denoise must be null, spectral_subtraction, .* Received: 'wiener'"):
         config.load("cnn_ablstm", {"frontend.denoise": "wiener"})
+
+
+@pytest.mark.parametrize("standardize", typing.get_args(Frontend.model_fields["standardize"].annotation))
+def test_what_a_model_was_given_is_read_from_its_layers(standardize):
+    given = {"standardize": standardize, "num_mels": 40, "delta_width": 3}
+    settings = settings_of(front_end(**given))
+    assert {key: settings[key] for key in given} == given
+    assert settings_of(keras.Sequential([keras.layers.Dense(1)])) == {}
 
 
 def test_names_that_do_not_exist():
