@@ -30,6 +30,7 @@ BUILDERS: dict[str, str] = {
     "dstl": "serzoo.models.dstl:build",
     "mtl_aug": "serzoo.models.mtl_aug:build",
 }
+_ENDINGS = (".keras", ".onnx", ".tflite", ".csv", ".csv.gz")  # of models, exports and tables of predictions
 
 
 def names() -> list[str]:
@@ -148,14 +149,14 @@ def is_path(source: str | os.PathLike) -> bool:
     """Whether a user means a file or folder, rather than the name of a model.
 
     Args:
-        source: a :class:`~pathlib.Path`, or a text: one with ``/`` is a path, and so is one of something that exists
-            and has not the name of a model.
+        source: a :class:`~pathlib.Path`, or a text: one with ``/`` or the ending of a model's file is a path, and so is
+            one of something that exists and has not the name of a model.
 
     Example:
-        >>> is_path("./cnn_ablstm"), is_path("cnn_ablstm"), is_path("cnn_ablstm.ravdess8")
-        (True, False, False)
+        >>> is_path("./cnn_ablstm"), is_path("cnn_ablstm.onnx"), is_path("cnn_ablstm"), is_path("cnn_ablstm.ravdess8")
+        (True, True, False, False)
     """
-    if not isinstance(source, str) or "/" in source or os.sep in source:
+    if not isinstance(source, str) or "/" in source or os.sep in source or source.endswith(_ENDINGS):
         return True
     return source.partition(".")[0] not in BUILDERS and Path(source).exists()
 

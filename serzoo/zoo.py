@@ -54,7 +54,7 @@ def load(
         ['happy', 'sad']
     """
     text = os.fspath(source)
-    if text.endswith(".keras") or registry.is_path(source):
+    if registry.is_path(source):
         if weights != DEFAULT:
             raise WeightsError(f"weights is for registered names; {text} has its own. Received: weights={weights!r}.")
         if text.endswith(".keras") and denoise is not None:

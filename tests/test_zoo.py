@@ -142,6 +142,7 @@ def test_fresh_weights(shipped):
         ({"source": f"{NAME}.toy", "weights": None}, WeightsError, "Name the weights once"),
         ({"source": "cnn_ablstm"}, WeightsError, "No trained weights ship with cnn_ablstm; load('cnn_ablstm', weights"),
         ({"source": "./nowhere"}, MissingFileError, "There is no file or folder nowhere."),
+        ({"source": f"{NAME}.onnx"}, MissingFileError, f"There is no file or folder {NAME}.onnx."),
         ({"source": "nowhere.keras"}, MissingFileError, "There is no file nowhere.keras."),
         ({"source": "nowhere.keras", "weights": None}, WeightsError, "weights is for registered names"),
         ({"source": NAME, "weights": None, "classes": ["a"]}, WeightsError, "two or more different names"),

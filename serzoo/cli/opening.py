@@ -15,7 +15,6 @@ from serzoo import registry
 from serzoo.errors import ConfigError, MissingFileError, SerzooError, first_line, unknown_name
 
 BACKENDS = ("tensorflow", "jax")
-_FILES = (".keras", ".onnx", ".tflite", ".csv", ".csv.gz")
 
 
 def check_name(source: str) -> None:
@@ -25,7 +24,7 @@ def check_name(source: str) -> None:
         UnknownNameError: if no model, or none of its weights, has this name.
         MissingFileError: if it is no name, and there is no such file or folder.
     """
-    if source.endswith(_FILES) or registry.is_path(source):
+    if registry.is_path(source):
         if not Path(source).exists():
             raise MissingFileError(f"There is no file or folder {source}.")
         return
