@@ -42,6 +42,7 @@ __all__ = [
     "SHORTEST_S",
     "Info",
     "blocks",
+    "examples",
     "find",
     "info",
     "read",
@@ -193,3 +194,26 @@ def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
     if not foreign:
         check_names(folder, found)
     return sorted(path for path in map(folder.joinpath, found) if path.is_file())
+
+
+def examples() -> list[Path]:
+    """Paths of the four clips that ship with serzoo: EmoDB (CC0), each another speaker and emotion.
+
+    Returns:
+        WAV files of anger, happiness, neutral and sadness, in this order.
+
+    Raises:
+        MissingFileError: if the installation has lost them.
+
+    Example:
+        >>> [path.name for path in examples()]
+        ['03a01Wa.wav', '09a04Fd.wav', '11a02Nc.wav', '14a02Tb.wav']
+    """
+    package = Path(__file__).resolve().parent
+    places = (package / "speech", package.parent / "tests" / "data" / "emodb" / "wav")
+    found = next((sorted(place.glob("*.wav")) for place in places if place.is_dir()), [])
+    if not found:
+        raise MissingFileError(
+            f"serzoo needs its clips of speech; they are in neither of: {', '.join(map(str, places))}."
+        )
+    return found

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, and are committed without outputs."""
+"""The notebooks run from top to bottom, away from any clone, and are committed without outputs."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ def test_outputs_are_stripped_and_the_first_code_cell_installs(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, monkeypatch):
+def test_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))  # for its kernel, where serzoo is not installed
     monkeypatch.delenv("MPLBACKEND", raising=False)  # a notebook draws below its cells
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "install" in cell.metadata.get("tags", ()):
             cell.source = ""  # this environment has it
-    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(FOLDER)}})
+    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     said = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", {}) for output in said), "no picture was drawn"

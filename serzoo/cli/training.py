@@ -168,9 +168,9 @@ def search(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of trials.csv and of the logs.")],
     trials: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Recipes to try beside that of the YAML file; all.")
+        int | None, typer.Option(metavar="N", min=1, help="Recipes to try; all. --optuna needs it.")
     ] = None,
-    optuna: Annotated[bool, typer.Option("--optuna", help="Let Optuna propose one combination after another.")] = False,
+    optuna: Annotated[bool, typer.Option("--optuna", help="Let Optuna propose combinations, of a mapping.")] = False,
     keep: Annotated[
         float, typer.Option(metavar="SHARE", help="Share of the recipes that go on after each fold, the best.")
     ] = 1.0,

@@ -2,7 +2,7 @@
 
 TensorFlow Serving's batcher joins requests on the first dimension and splits the answers by it, so every input and
 output has the batch there, the class names too. A row that cannot be judged does not disturb the others: its numbers
-are NaN, and its ``status`` says why.
+are NaN, or it has no segments, and its ``status`` says why.
 """
 
 import math
