@@ -189,6 +189,8 @@ def _with_data_size(file: BinaryIO, start: int, size: int) -> BinaryIO | None:
 def _check_sphere(file: BinaryIO, path: Path, size: int) -> None:
     file.seek(0)
     text = file.read(1024)
+    if re.search(rb"\nsample_coding -s\d+ [^\n]*embedded-", text):
+        raise unreadable(path, "is a compressed NIST file, which serzoo cannot read")
     fields = [
         re.search(rb"\n%s -i (\d+)" % name, text) for name in (b"sample_count", b"channel_count", b"sample_n_bytes")
     ]

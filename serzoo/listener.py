@@ -99,7 +99,8 @@ class Listener:
             sample_rate_hz: rate of the array in Hz.
 
         Returns:
-            Value of each head with a scale, within it; empty for a model without any.
+            Value of each head with a scale, within it; empty for a model without any, and for exports, which answer
+            emotion alone.
 
         Raises:
             AudioError: as :meth:`classify`.

@@ -187,6 +187,14 @@ def test_cut_files_are_refused(tmp_path, capfd, suffix, container, subtype):
     assert capfd.readouterr().err == ""
 
 
+def test_compressed_nist_file_is_refused_as_such(tmp_path):
+    header = "NIST_1A\n   1024\nsample_count -i 100000\nchannel_count -i 1\nsample_n_bytes -i 2\n"
+    header += "sample_coding -s26 pcm,embedded-shorten-v2.00\nend_head\n"
+    path = tmp_path / "a.sph"
+    path.write_bytes(header.encode().ljust(1024) + bytes(60000))
+    assert "is a compressed NIST file" in refusal(path)
+
+
 def test_cut_mp3_without_a_xing_header_is_refused(tmp_path):
     path = tmp_path / "a.mp3"
     second = write_mp3(path)

@@ -134,6 +134,17 @@ def parse_classes(text: str, name: str) -> tuple[list[str], dict[str, str]]:
     return classes, dict(merged)
 
 
+def check_merged(classes: Sequence[str], class_map: Mapping[str, str]) -> None:
+    """Refuse to merge an emotion that is a class itself, or into something that is none.
+
+    Raises:
+        CorpusError: if an emotion is merged so.
+    """
+    for emotion, label in class_map.items():
+        if label not in classes or emotion in classes:
+            raise CorpusError(f"An emotion is merged into a class and is none itself. Received: {label}={emotion}.")
+
+
 def _infos(corpora: Sequence[str]) -> dict[str, CorpusInfo]:
     from serzoo.corpora import info  # the package imports this module
 
@@ -179,9 +190,7 @@ def _classes(
             f"Training on some corpora and testing on others needs two or more different classes that all of them "
             f"share. Received: {join(listed) or 'none'}. {has}. Emotions can be merged: @CLASS=EMOTION."
         )
-    for emotion, label in class_map.items():
-        if label not in chosen or emotion in chosen:
-            raise CorpusError(f"An emotion is merged into a class and is none itself. Received: {label}={emotion}.")
+    check_merged(chosen, class_map)
     for corpus, emotions in held.items():
         if absent := sorted(set(chosen) - emotions):
             raise CorpusError(f"{corpus} has no {join(absent)}. Received the classes {join(chosen, 20)}.")

@@ -132,7 +132,7 @@ def leave_one_speaker_out(speakers: list[Speaker]) -> list[tuple[list[Speaker], 
         speakers: in the order of the folds.
 
     Returns:
-        ``[(validation, test), ...]``, as many as speakers.
+        ``[(validation, test), ...]``, one for each person, who in several forms of a corpus is left out in all of them.
 
     Raises:
         CorpusError: if there are fewer than three.
@@ -141,13 +141,14 @@ def leave_one_speaker_out(speakers: list[Speaker]) -> list[tuple[list[Speaker], 
         >>> leave_one_speaker_out([("emodb", "03"), ("emodb", "08"), ("emodb", "09")])[0]
         ([('emodb', '08')], [('emodb', '03')])
     """
-    if len(speakers) < 3:
+    persons = list(dict.fromkeys(map(person, speakers)))
+    if len(persons) < 3:
         raise CorpusError(
             "Leaving one speaker out needs at least 3 speakers, to train on, to validate on and to test on. "
-            f"Received {len(speakers)}: {join(speakers)}."
+            f"Received {len(persons)}: {join(persons)}."
         )
-    following = speakers[1:] + speakers[:1]
-    return [([validation], [test]) for test, validation in zip(speakers, following, strict=True)]
+    parts = [[speaker for speaker in speakers if person(speaker) == who] for who in persons]
+    return list(zip([*parts[1:], parts[0]], parts, strict=True))
 
 
 def leave_one_group_out(group_of: Callable[[str], str]) -> Assign:

@@ -11,7 +11,7 @@ Example:
 import re
 
 from serzoo.corpora.corpus import EMOTIONS
-from serzoo.corpora.cross import parse_classes
+from serzoo.corpora.cross import check_merged, parse_classes
 from serzoo.corpora.folds import in_groups, leave_one_speaker_out
 from serzoo.corpora.protocols import Protocol
 from serzoo.errors import CorpusError, UnknownNameError, join, unknown_name
@@ -46,7 +46,8 @@ def parse(name: str) -> Protocol:
     for emotion in (*classes, *class_map):
         if emotion not in EMOTIONS:
             raise unknown_name("emotion", emotion, EMOTIONS)
-    if len(set(classes)) < 2 or len(set(classes)) < len(classes) or set(classes) & set(class_map):
+    check_merged(classes, class_map)
+    if len(set(classes)) < 2 or len(set(classes)) < len(classes):
         raise CorpusError(f"Protocol {name} needs two or more different classes. Received: {join(classes)}.")
     if match["how"] == "loso":
         return _protocol(name, "leave one speaker out, the next one validates", corpora, classes, class_map, None)

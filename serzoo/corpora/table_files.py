@@ -87,7 +87,7 @@ def _read_csv(path: Path, text: str, delimiter: str | None) -> list[dict[str, An
 
 def _read_jsonl(path: Path, text: str) -> list[dict[str, Any]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

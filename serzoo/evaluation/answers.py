@@ -130,6 +130,7 @@ class Asked:
     ):
         self._found, self._roots, self._folds, self._fold = found, roots, folds, fold
         self._allow_leak, self._stamped, self._failed = allow_leak, False, {}
+        self._lost: set[tuple] = set()  # rows: of one file some stretches may be readable
         self._adaptations: set[str] = set()
         self._networks = [each for each in found.networks if fold is None or each.fold in (None, fold)]
         if not self._networks:
@@ -158,13 +159,10 @@ class Asked:
             told += self._ask(model, network)
         answers = self.answers
         answers.failed = [self._failed[key] for key in sorted(self._failed)]
+        lost = len(self._lost)
         if not told:
-            raise CorpusError(
-                f"None of the {len(answers.failed)} recordings can be read. The first: {answers.failed[0]['reason']}"
-            )
-        lost = {(each["corpus"], each["file"]) for each in answers.failed}
-        rows = sum(pair in lost for pair in zip(self._table["corpus"], self._table["file"], strict=True))
-        answers.dropped = added(answers.dropped, {"recording cannot be read": rows}, self._without_weights())
+            raise CorpusError(f"None of the {lost} recordings can be read. The first: {answers.failed[0]['reason']}")
+        answers.dropped = added(answers.dropped, {"recording cannot be read": lost}, self._without_weights())
         predictions = pd.concat(told, ignore_index=True)
         leaky = answers.shared_speakers or answers.shared_recordings or self._stamped
         if notes := [*([leaks.LEAK_STAMP] if leaky else []), *sorted(self._adaptations)]:
@@ -235,7 +233,8 @@ class Asked:
             answers.shared_recordings = sorted({*answers.shared_recordings, *shared})
         self._stamped |= bool(card.get("leak"))
         self._adaptations |= {card["adaptation"]} if card.get("adaptation") else set()
-        self._failed |= {(each["corpus"], each["file"]): each for each in heard.failed}
+        self._failed |= {(each["corpus"], each["file"], each["reason"]): each for each in heard.failed}
+        self._lost |= set(_keys(rows)) - set(_keys(heard.recordings))
         answers.audio_s += heard.audio_s
         answers.licence = answers.licence or getattr(model, "licence", None)
         if answers.parameters is None and hasattr(model, "count_params"):

@@ -73,7 +73,7 @@ def judged(source: Any) -> Judged:
     text, path = os.fspath(source), Path(source)
     if text.endswith((".csv", ".csv.gz")):
         return Judged(path.name, predictions=tables.read(path))
-    if text.endswith(FOLDS):
+    if text.endswith(FOLDS) and not path.is_dir():
         return _shipped_folds(text.removesuffix(FOLDS))
     if path.is_dir() and not (path / CARD).is_file() and (cards := _cards(path)):
         return _run(path, cards)
@@ -114,7 +114,7 @@ def _run(path: Path, cards: Mapping[Path, Mapping]) -> Judged:
         raise RunError(f"{path} must be one run. Received trained folds of {', '.join(sorted(map(str, protocols)))}.")
     networks = tuple(Network(lambda f=folder: _load(f), card["fold"], card["seed"]) for folder, card in cards.items())
     of_folds = all(network.fold is not None for network in networks)
-    return Judged(path.name, networks, protocols.pop() if of_folds else None, leaks.beside(path))
+    return Judged(path.resolve().name, networks, protocols.pop() if of_folds else None, leaks.beside(path))
 
 
 def _cards(path: Path) -> dict[Path, dict]:

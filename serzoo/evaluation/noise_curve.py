@@ -72,7 +72,8 @@ def noise_curve(
         for models that recognise noise the UA by segment at each ratio.
 
     Raises:
-        CorpusError: if a ratio is no number, a model heard the noise or every speaker, or a corpus cannot be read.
+        CorpusError: if a ratio is no number, the models have different classes, one heard the noise or can judge no
+            row, or a corpus cannot be read.
         SpeakerLeakError: if a model was trained on recordings of a corpus under other names.
         UnknownNameError: for a model, corpus or denoiser that does not exist.
         RunError: if ``out`` cannot be written to.
@@ -89,6 +90,10 @@ def noise_curve(
     against = [against] if isinstance(against, str) else list(against or names[:1])
     if unknown := [name for name in against if name not in names]:
         raise unknown_name("model to compare with", unknown[0], names)
+    for subject in subjects[1:]:
+        if set(subject.classes) != set(subjects[0].classes):
+            told = "; ".join(f"{each.name}: {join(each.classes, 20)}" for each in (subjects[0], subject))
+            raise CorpusError(f"The models of a noise curve must have the same classes. Received: {told}.")
     table = read_tables(corpora, partial)
     roots = {name: readers.folder(name, root) for name, root in corpora.items()}
     refuse_copies(subjects, table, roots)
@@ -155,12 +160,9 @@ def _listen(
     """Predictions by (pool, ratio), and by condition the confusions of known noise by segment."""
     from serzoo import pipeline
 
-    parts = subject.parts(table)
-    if not parts:
-        raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
     told: dict[tuple, list[pd.DataFrame]] = {}
     counts: dict[str, np.ndarray] = {}
-    for model, rows in parts:
+    for model, rows in subject.parts(table):
         rows = rows.reset_index(drop=True)
         held = pipeline.Clips(rows, roots)
         for pool in (None, *pools):

@@ -12,6 +12,7 @@ import pandas as pd
 from serzoo import corpora as readers
 from serzoo import noises
 from serzoo.errors import CorpusError, join
+from serzoo.evaluation.audit.conditions import babble_beside
 from serzoo.evaluation.leaks import digest
 
 Roots = Mapping[str, str | os.PathLike]
@@ -116,7 +117,7 @@ def other_pool(roots: Roots, speech: Roots, trained_on: Iterable[str], seed: int
     if speech:
         table, folders = readers.read_many(speech, partial=True), readers.folders(speech)
         options = {"trained_on": list(trained_on)}
-        found.recordings["babble"] = [
+        found.recordings[babble_beside(found.recordings)] = [
             readers.babble(table, folders, duration_s=BABBLE_S, seed=seed + number, **options)
             for number in range(NUM_BABBLES)
         ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from serzoo import __version__, cards, registry
+from serzoo import __version__, cards, registry, scales
 from serzoo.models.classifier import Classifier, plain
 
 LABELS = "labels.json"
@@ -54,6 +54,7 @@ def model_card(model: Classifier) -> str:
     """
     card = plain(model.card)
     heard = ", ".join(f"{corpus} ({len(speakers)} speakers)" for corpus, speakers in card.get("corpora", {}).items())
+    left_out = [task for task, classes in model.heads.items() if scales.scale_of(classes)]
     use = {True: ": any use", False: ": no commercial use"}.get(card.get("commercial"), "")
     lines = [
         model.full_name if model.tag else f"{model.name}, weights that do not ship with serzoo",
@@ -63,6 +64,7 @@ def model_card(model: Classifier) -> str:
         *([f"  target    {card['adaptation']}"] if card.get("adaptation") else []),
         f"  input     mono at {model.sample_rate_hz} Hz",
         *([f"  behind    {card['denoise']}"] if card.get("denoise") else []),
+        *([f"  left out  {', '.join(left_out)}: an export answers emotion alone"] if left_out else []),
     ]
     if model.name not in registry.names():
         shipped = ""

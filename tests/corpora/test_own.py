@@ -21,6 +21,13 @@ def test_leave_one_speaker_out_of_a_table():
     assert folds[3].validation == (("table:mine", "a"),) and len(folds[3].train) == 2
 
 
+def test_a_person_in_two_forms_is_left_out_in_both():
+    table = pd.concat([table_of("03", "08", "09", corpus=corpus) for corpus in ("emodb", "emodb_first2s")])
+    folds = corpora.protocol("loso-emodb+emodb_first2s@anger,neutral").folds(table.reset_index(drop=True))
+    assert [fold.test for fold in folds] == [(("emodb", s), ("emodb_first2s", s)) for s in ("03", "08", "09")]
+    assert folds[2].validation == folds[0].test
+
+
 def test_groups_of_speakers():
     speakers = [f"s{i:02}" for i in range(11)]
     folds = corpora.protocol("5fold-table:mine@anger,neutral").folds(table_of(*speakers))
@@ -46,6 +53,7 @@ def test_a_name_makes_the_same_protocol_again():
         ("loso-emodb@anger", CorpusError, "two or more different classes"),
         ("loso-emodb@anger,anger", CorpusError, "two or more different classes"),
         ("loso-emodb@anger=fear,neutral=fear", CorpusError, "merges an emotion into two classes: fear"),
+        ("loso-emodb@anger,neutral=calm+neutral", CorpusError, "none itself. Received: neutral=neutral"),
         ("2fold-emodb@anger,neutral", CorpusError, "needs 3 to 20 folds"),
     ],
 )

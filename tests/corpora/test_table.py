@@ -149,6 +149,14 @@ def test_missing_files_are_counted(tmp_path):
         corpora.read("table", write(tmp_path / "x", "file,emotion\na.wav,fear\nb.wav,fear\n", files=()))
 
 
+def test_lines_of_jsonl_end_at_line_feeds_alone(tmp_path):
+    rows = [{"file": "1.wav", "emotion": "anger", "text": "one\u2028two"}, {"file": "2.wav", "emotion": "sadness"}]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8", newline="")
+    touch(tmp_path, ["1.wav", "2.wav"])
+    assert list(corpora.read("table", path)["emotion"]) == ["anger", "sadness"]
+
+
 def test_emobox_jsonl(tmp_path):
     text = "\n".join(json.dumps(line) for line in EMOBOX) + "\n\n"
     path = write(tmp_path / "data/toy", text, "toy.jsonl", files=())

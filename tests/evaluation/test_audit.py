@@ -316,6 +316,22 @@ def test_tag_stands_for_its_folds_and_published_predictions():
     assert open_subjects("cnn_ablstm_mtl.ravdess8-folds")[0].encoders == subject.encoders
 
 
+def test_a_file_of_predictions_may_have_the_name_of_a_model(files, tmp_path, monkeypatch):
+    shutil.copy(files[0], tmp_path / "cnn_ablstm.mine.csv")
+    monkeypatch.chdir(tmp_path)
+    (subject,) = open_subjects(["cnn_ablstm.mine.csv"])
+    assert subject.name == "cnn_ablstm.mine" and subject.predictions is not None
+
+
+def test_a_recording_that_cannot_be_read_costs_one_part(run, roots, tmp_path):
+    copy = shutil.copytree(roots / "ravdess", tmp_path / "ravdess")
+    bad = next(copy.rglob("*.wav"))
+    bad.write_bytes(b"")
+    given = {"clips": None, "partial": True, "resamples": 20}
+    found = audit([run], {"ravdess": copy}, parts=None, **given)
+    assert "gender" in found and bad.name in found["skipped"]["robustness of mtl"]
+
+
 def test_runs_of_one_name_are_told_apart(files, tmp_path):
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
@@ -354,7 +370,13 @@ def test_rows_are_shared_among_encoders_that_never_heard_them():
         ((model, rows),) = subject.parts(table[table["corpus"] == "b"])
         assert model.name == "1234" and set(rows["corpus"]) == {"b"} and len(rows) == 12
         assert subject.weights == list(dict.fromkeys([*encoders, "1234"]))
-    assert Heard("toy", encoders=["1234"], whole="1234").parts(table[table["corpus"] == "a"]) == []
+    everybody = Heard("toy", encoders=["1234"], whole="1234")
+    with pytest.raises(CorpusError, match="toy cannot be judged by these corpora: it has heard every speaker"):
+        everybody.parts(table[table["corpus"] == "a"])
+    with pytest.raises(CorpusError, match="of the unheard speakers none has one of its classes"):
+        everybody.parts(table.assign(emotion="fear"))
+    with pytest.raises(CorpusError, match="toy came without weights"):
+        Subject("toy").parts(table)
 
 
 def test_a_person_who_was_heard_in_another_form_was_heard():

@@ -11,6 +11,7 @@ from serzoo.errors import CorpusError
 from serzoo.evaluation.audit.conditions import (
     RATE,
     Changed,
+    babble_beside,
     clipped,
     conditions,
     faster,
@@ -179,3 +180,16 @@ def test_noise_folders_that_are_none(tmp_path, esc10):
         file.unlink()
     with pytest.raises(CorpusError, match="esc10 has no recording to test with"):
         noise_draws({"esc10": esc10})
+
+
+def test_noise_without_a_recording_to_learn_from(tmp_path):
+    """DEMAND has one source for each type: it tests."""
+    (tmp_path / "office").mkdir()
+    soundfile.write(tmp_path / "office" / "a.wav", tone(1000), RATE)
+    assert noise_draws({"folder": tmp_path}, "train") == {}
+    assert set(noise_draws({"folder": tmp_path})) == {"office"}
+
+
+def test_voices_do_not_take_the_place_of_recorded_babble():
+    assert babble_beside(["rain"]) == "babble"
+    assert babble_beside(["babble", "rain"]) == "babble of speech"

@@ -82,6 +82,17 @@ def test_bad_recordings_are_named_and_the_rest_is_judged(root):
     assert report["confusion"]["counts"] == [[4, 1], [0, 8]]
 
 
+def test_a_stretch_that_cannot_be_read_does_not_count_the_others_of_its_file(tmp_path):
+    tone = 0.5 * np.sin(2 * np.pi * PITCH_HZ["anger"] * np.arange(9600) / 16000)
+    soundfile.write(tmp_path / "a.wav", tone, 16000)
+    rows = [f"a.wav,{start},{start + 0.2:.1f},anger,{speaker}" for speaker, start in enumerate((0.0, 0.2, 5.0))]
+    mine = tmp_path / "mine.csv"
+    mine.write_text("\n".join(["file,start,end,emotion,speaker", *rows]))
+    report = evaluate(Pitch(), {"table:mine": mine}, resamples=200)
+    assert (report["n"], report["dropped"]) == (2, {"recording cannot be read": 1})
+    assert [(each["corpus"], each["file"]) for each in report["failed"]] == [("table:mine", "a.wav")]
+
+
 def test_nothing_readable(root):
     for path in root.rglob("*.wav"):
         path.write_bytes(b"")

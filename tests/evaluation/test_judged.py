@@ -221,3 +221,10 @@ def test_labels_off_the_scale_of_a_head_are_refused(root):
     network.heads["arousal"] = ["low 1.0", "high 5.0"]
     with pytest.raises(CorpusError, match="arousal of table must lie from 1.0 to 5.0. Received: -1.0"):
         evaluate(network, {"table": root / "list.csv"})
+
+
+def test_names_of_runs(run, monkeypatch):
+    renamed = run.rename(run.with_name("my-folds"))
+    assert module.judged(renamed).name == "my-folds" and len(module.judged(str(renamed)).networks) == 5
+    monkeypatch.chdir(renamed)
+    assert module.judged(".").name == "my-folds"

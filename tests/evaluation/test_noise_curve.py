@@ -280,3 +280,11 @@ def test_babble_never_comes_from_a_training_corpus(monkeypatch, roots):
 def test_bad_input(measure, options, error, message):
     with pytest.raises(error, match=message):
         measure({"a": StandIn(0.01)}, **options)
+
+
+def test_models_of_other_classes_are_told_before_the_work(measure):
+    other = StandIn(0.01)
+    other.classes = ["anger", "fear"]
+    with pytest.raises(CorpusError, match="must have the same classes. Received: a: anger, sadness; b: anger, fear"):
+        measure({"a": StandIn(0.01), "b": other})
+    assert not other.heard

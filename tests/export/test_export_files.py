@@ -210,6 +210,12 @@ def test_a_denoiser_stands_in_name_and_card():
     assert "  behind    wavelet_shrinkage" in about.model_card(model)
 
 
+def test_the_card_names_continuous_heads_that_stay_behind(small_model, monkeypatch):
+    assert "left out" not in about.model_card(small_model)
+    monkeypatch.setattr(small_model, "heads", {**small_model.heads, "arousal": ["low 1.0", "high 5.0"]})
+    assert "  left out  arousal: an export answers emotion alone" in about.model_card(small_model)
+
+
 def test_a_fold_of_a_run_stands_in_the_name(small_model, monkeypatch):
     monkeypatch.setattr(small_model, "card", {"seed": 1, "fold": 2})
     assert about.stem(small_model) == "cnn_ablstm_mtl.seed1-fold2"

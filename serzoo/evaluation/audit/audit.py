@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from serzoo import corpora as readers
-from serzoo.errors import CorpusError, RunError, unknown_name
+from serzoo.errors import CorpusError, RunError, SerzooError, unknown_name
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.audit import pictures, report
 from serzoo.evaluation.audit.cross_corpus import cross_corpus
@@ -131,7 +131,7 @@ def audit(
             continue
         try:
             results, reasons = run(given)
-        except CorpusError as error:
+        except SerzooError as error:
             if parts is not None:
                 raise
             results, reasons = {}, {}
@@ -158,7 +158,7 @@ def _each(given: _Given, run: Callable[[Subject], dict[str, Any]]) -> Results:
     for subject in given.subjects:
         try:
             results[subject.name] = run(subject)
-        except CorpusError as error:
+        except SerzooError as error:
             reasons[subject.name] = str(error)
     return results, reasons
 
@@ -183,7 +183,7 @@ def _transfer(given: _Given) -> Results:
             names = (subject.name, control.name)
             told = transfer(_predictions(subject, given), single, names=names, **given.options)
             results[subject.name] = {"control": control.name, **told}
-        except CorpusError as error:
+        except SerzooError as error:
             reasons[subject.name] = str(error)
     return results, reasons
 
@@ -244,11 +244,8 @@ def _predictions(subject: Subject, given: _Given) -> pd.DataFrame:
     if subject.name not in given.answers:
         from serzoo import pipeline
 
-        parts = subject.parts(given.table)
-        if not parts:
-            raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
         told = []
-        for model, rows in sample_parts(parts, given.clips["clips"], given.options["seed"]):
+        for model, rows in sample_parts(subject.parts(given.table), given.clips["clips"], given.options["seed"]):
             rows = rows.reset_index(drop=True)
             told.append(judge(model, rows, pipeline.Clips(rows, given.roots, cache_bytes=0)))
         given.answers[subject.name] = pd.concat(told, ignore_index=True)

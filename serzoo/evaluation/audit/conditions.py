@@ -8,7 +8,7 @@ the same noise at every ratio.
 import functools
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,19 +140,24 @@ def noise_draws(roots: Mapping[str, str | os.PathLike], split: str = "test") -> 
         Functions from a generator to a waveform at 16 kHz.
 
     Raises:
-        CorpusError: if a corpus cannot be read, or no recording of it belongs to the split.
+        CorpusError: if a corpus cannot be read, or has no recording to test with.
     """
     found: dict[str, Draw] = {}
     for name, root in roots.items():
         table = readers.read_noise(name, root)
         table = table[_is_test(table) == (split == "test")]
-        if table.empty:
+        if table.empty and split == "test":
             raise CorpusError(f"The noise corpus {name} has no recording to {split} with. Received: {root}.")
         for noise, rows in table.groupby("noise", sort=True):
             label = str(noise) if str(noise) not in found else f"{name} {noise}"
             files = [(Path(root) / row.file, row.start, row.end) for row in rows.itertuples()]
             found[label] = functools.partial(_recording, files)
     return found
+
+
+def babble_beside(types: Iterable[str]) -> str:
+    """Name summed voices among noises of these types, one of which may be recorded babble."""
+    return "babble of speech" if "babble" in types else "babble"
 
 
 def telephone(clip: np.ndarray) -> np.ndarray:

@@ -53,14 +53,16 @@ def leakage(
         "num_speakers", "reads"}]``; ``not_probed``: label to reason; ``verdict``: a sentence.
 
     Raises:
-        CorpusError: if every encoder has heard every speaker.
+        CorpusError: if there are no weights, or every encoder has heard every speaker.
 
     Example:
         >>> leakage(subject, table, roots, clips=400)["verdict"]  # doctest: +SKIP
     """
     asked, not_probed = _labels(table, noise)
     heard_by = {source: heard(subject.model(source), table) for source in subject.encoders}
-    if not subject.encoders or all(rows.all() for rows in heard_by.values()):
+    if not subject.encoders:
+        raise CorpusError(f"{subject.name} came without weights: it cannot be asked.")
+    if all(rows.all() for rows in heard_by.values()):
         raise CorpusError(f"{subject.name} has heard every speaker of the corpora: probes need the weights of folds.")
     layers = _layers(subject.model(subject.encoders[0]))
     gathered: dict[tuple[str, str], list[probes.Split]] = defaultdict(list)
@@ -93,7 +95,7 @@ def leakage(
 _TOO_FEW = {
     "gender": "the speakers to learn from or to ask have one gender only",
     "corpus": "the speakers to learn from or to ask are of one corpus only",
-    "noise": "no utterance is left",
+    "noise": "too few utterances, or no type of noise with recordings to learn from and others to ask about",
     "speaker": f"no fold has two unheard speakers of one corpus with {SPEAKER_FOLDS} utterances each",
 }
 

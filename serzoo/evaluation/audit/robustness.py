@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from serzoo import corpora as readers
-from serzoo.errors import CorpusError, join
-from serzoo.evaluation.audit.conditions import SNRS_DB, Changed, Condition, conditions, noise_draws
+from serzoo.corpora.forms import FORM_OF
+from serzoo.errors import join
+from serzoo.evaluation.audit.conditions import SNRS_DB, Changed, Condition, babble_beside, conditions, noise_draws
 from serzoo.evaluation.audit.subjects import Roots, Subject, judge, sample_parts
 from serzoo.evaluation.figures import percent, sign_of
 from serzoo.evaluation.summary import compare, summarize
@@ -57,18 +58,15 @@ def robustness(
         the column ``condition``.
 
     Raises:
-        CorpusError: if the model has heard every speaker, or a noise or room cannot be used.
+        CorpusError: if the model can judge no row, or a noise or room cannot be used.
 
     Example:
         >>> found, told = robustness(subject, table, roots, clips=200)  # doctest: +SKIP
     """
-    parts = subject.parts(table)
-    if not parts:
-        raise CorpusError(f"{subject.name} has heard every speaker of the corpora: there is nobody to judge it by.")
-    parts = sample_parts(parts, clips, seed)
+    parts = sample_parts(subject.parts(table), clips, seed)
     noises = noise_draws(_unknown_noise(parts, noise or {}))
     if babble := _babble(parts, table, roots, seed):
-        noises["babble"] = babble
+        noises[babble_beside(noises)] = babble
     tried = conditions(noises, _unknown_rooms(parts, rooms) if rooms else None, snrs_db)
     from serzoo import pipeline
 
@@ -108,7 +106,7 @@ def _babble(parts: Sequence[tuple], table: pd.DataFrame, roots: Roots, seed: int
     """Draw voices from corpora that are neither judged nor learned from; None without six speakers of such."""
     known = {corpus for model, _ in parts for corpus in model.training_speakers}
     known |= {corpus for _, rows in parts for corpus in rows["corpus"].unique()}
-    others = table[~table["corpus"].isin(known)]
+    others = table[~table["corpus"].replace(FORM_OF).isin({FORM_OF.get(corpus, corpus) for corpus in known})]
     if others.groupby(["corpus", "speaker"]).ngroups < BABBLE_SPEAKERS:
         return None
     options = {"trained_on": sorted(known), "duration_s": BABBLE_S, "num_speakers": BABBLE_SPEAKERS, "seed": seed}

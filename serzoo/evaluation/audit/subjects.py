@@ -77,18 +77,28 @@ class Subject:
         Returns:
             Pairs of model and rows, in the corpora that it was trained on; where all of their speakers were heard, in
             the other corpora, by the weights for other people's speech. Rows without one of the classes are left out.
+
+        Raises:
+            CorpusError: if there is no such pair.
         """
+        if not self.weights:
+            raise CorpusError(f"{self.name} came without weights: it cannot be asked.")
         found, taken = [], np.zeros(len(table), bool)
         for source in self.encoders:
             model = self.model(source)
             rows = ~heard(model, table) & ~taken & table["corpus"].isin(model.training_speakers).to_numpy()
             taken |= rows
             if rows.any():
-                found.append((model, _classed(model, table[rows])))
+                found.append((model, table[rows]))
         if not found and self.whole is not None:
             model = self.model(self.whole)
-            found.append((model, _classed(model, table[~heard(model, table)])))
-        return [(model, rows) for model, rows in found if len(rows)]
+            found.append((model, table[~heard(model, table)]))
+        classed = [(model, _classed(model, rows)) for model, rows in found]
+        if not (kept := [(model, rows) for model, rows in classed if len(rows)]):
+            unheard = any(len(rows) for _, rows in found)
+            why = "of the unheard speakers none has one of its classes" if unheard else "it has heard every speaker"
+            raise CorpusError(f"{self.name} cannot be judged by these corpora: {why}.")
+        return kept
 
 
 def heard(model: Any, table: pd.DataFrame) -> np.ndarray:
@@ -205,7 +215,7 @@ def _classed(model: Any, table: pd.DataFrame) -> pd.DataFrame:
 def _open(text: str) -> Subject:
     path = Path(text)
     name, _, tag = text.partition(".")
-    if name in registry.BUILDERS and "/" not in text:
+    if name in registry.BUILDERS and not registry.is_path(text):
         return _open_name(name, tag)
     if not path.exists():
         raise MissingFileError(f"There is no run, file or model called {text}. See serzoo list for the models.")
