@@ -80,20 +80,23 @@ def front_end(
     return x, n
 
 
-def settings_of(model) -> dict:
+def front_end_settings(model) -> dict:
     """Read from its layers what :func:`front_end` was given for a model, but for a denoiser and masks.
 
     Args:
-        model: a Keras model.
+        model: a Keras model; what its layers do not tell is left out.
 
     Returns:
         Values by the name of the argument, those of the layer LogMel among them.
     """
-    configs = {layer.name: layer.get_config() for layer in model.layers}
-    settings = dict(configs.get("log_mel", {}))
-    if deltas := configs.get("deltas"):
-        settings["delta_width"] = deltas["width"]
-    if there := configs.get("standardize"):
-        there = {key: there[key] for key in ("mode", "axes", "active_db")}
-        settings["standardize"] = next(name for name, given in _STANDARDIZE.items() if _ALL_FRAMES | given == there)
+    settings = {}
+    for layer in model.layers:
+        if isinstance(layer, LogMel):
+            settings |= layer.get_config()
+        elif isinstance(layer, Deltas):
+            settings["delta_width"] = layer.width
+        elif isinstance(layer, Standardize) and layer.name == "standardize":
+            there = {"mode": layer.mode, "axes": layer.axes, "active_db": layer.active_db}
+            if names := [name for name, given in _STANDARDIZE.items() if _ALL_FRAMES | given == there]:
+                settings["standardize"] = names[0]
     return settings

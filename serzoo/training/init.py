@@ -10,7 +10,7 @@ from serzoo import zoo
 from serzoo.corpora import Fold
 from serzoo.errors import RunError, SpeakerLeakError, join
 from serzoo.evaluation.leaks import beside, listed_recordings, shared_speakers
-from serzoo.layers.front_end import settings_of
+from serzoo.layers.front_end import front_end_settings
 
 
 def sources_of(config, init: str, folds: Sequence[Fold], seeds: Sequence[int], allowed: bool = False) -> dict:
@@ -58,7 +58,7 @@ def recordings_of(init: str, sources: Mapping) -> pd.DataFrame | None:
 
 def _warn_of_another_front_end(config, init: str, source: zoo.Classifier) -> None:
     here = config.frontend.model_dump()
-    there = settings_of(source)
+    there = front_end_settings(source)
     if found := [f"frontend.{key}={there[key]}" for key in here if there.get(key, here[key]) != here[key]]:
         told = f"{init} was trained on another front end. To train on the same one: --set {' --set '.join(found)}."
         warnings.warn(told, stacklevel=2)

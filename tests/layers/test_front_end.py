@@ -8,7 +8,7 @@ import pytest
 
 from serzoo import config, layers
 from serzoo.errors import ConfigError, UnknownNameError
-from serzoo.layers.front_end import DENOISERS, settings_of
+from serzoo.layers.front_end import DENOISERS, front_end_settings
 from serzoo.schema import Frontend
 
 RNG = np.random.default_rng(0)
@@ -48,9 +48,9 @@ def test_the_config_knows_the_denoisers():
 @pytest.mark.parametrize("standardize", typing.get_args(Frontend.model_fields["standardize"].annotation))
 def test_what_a_model_was_given_is_read_from_its_layers(standardize):
     given = {"standardize": standardize, "num_mels": 40, "delta_width": 3}
-    settings = settings_of(front_end(**given))
+    settings = front_end_settings(front_end(**given))
     assert {key: settings[key] for key in given} == given
-    assert settings_of(keras.Sequential([keras.layers.Dense(1)])) == {}
+    assert front_end_settings(keras.Sequential([keras.layers.Dense(1)])) == {}
 
 
 def test_names_that_do_not_exist():
