@@ -21,7 +21,6 @@ INFO = replace(
     emodb.INFO,
     name="emodb_first2s",
     title="Berlin Database of Emotional Speech (EmoDB), first two seconds",
-    url="",  # no publisher offers it
     layout="535 files such as wav/03a01Fa.wav, each lasting 2.0 s",
     file_duration_s=DURATION_S,
     notes=(

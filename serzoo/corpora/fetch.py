@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 
 from serzoo.corpora.download import download, plain_disk_errors
+from serzoo.corpora.forms import FORM_OF
 from serzoo.corpora.noise import scan_noise
 from serzoo.corpora.readers import info, names
 from serzoo.corpora.reading import read
@@ -72,6 +73,8 @@ def fetch(name: str, root: str | PathLike, *, progress: Callable[[int, int | Non
         >>> fetch("ravdess", "data/RAVDESS")  # doctest: +SKIP
         PosixPath('data/RAVDESS')
     """
+    if name in FORM_OF:
+        raise CorpusError(f"{name} has no publisher: it is another form of {FORM_OF[name]}, as some pass it on.")
     if name not in SOURCES and name in names() and info(name).url:
         raise CorpusError(
             f"{name} has no open download; its publisher gives it out: {info(name).url}. "

@@ -109,6 +109,8 @@ def test_only_official_addresses_are_known():
         "ravdess": "zenodo.org",
     }
     assert [name for name, source in SOURCES.items() if source.md5] == ["ravdess"]
+    with pytest.raises(CorpusError, match="emodb_first2s has no publisher: it is another form of emodb"):
+        corpora.fetch("emodb_first2s", "anywhere")
     with pytest.raises(CorpusError, match="iemocap has no open download; .* Open are: emodb, esc50, ravdess."):
         corpora.fetch("iemocap", "anywhere")
     with pytest.raises(UnknownNameError, match="open download 'musan'. Allowed: emodb, esc50, ravdess"):
