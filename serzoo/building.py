@@ -27,7 +27,7 @@ def build(
         A classifier.
 
     Raises:
-        ConfigError: if the section ``model`` does not fit the builder.
+        ConfigError: if the section ``model`` or the heads do not fit the builder.
     """
     import keras
 
@@ -45,8 +45,12 @@ def build(
             name=config.name,
             **config.model,
         )
+    except KeyError as error:
+        raise ConfigError(f"{config.name} needs a head {error}. Received: {', '.join(heads)}.") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{config.name}: model does not fit its builder: {first_line(error)}.") from error
+    if surplus := [task for task in heads if task not in model.output]:
+        raise ConfigError(f"{config.name} has no place for the heads {', '.join(surplus)}.")
     if config.frontend.denoise and "denoise" not in {layer.name for layer in model.layers}:
         raise ConfigError(f"{config.name} has no place for a denoiser. Received: {config.frontend.denoise!r}.")
     model.card = {"model": config.name, **(card or {})}

@@ -101,7 +101,7 @@ def waveform(clips, index, crop, cut: Callable):
     def finish(whole, num_frames, start, end, index, crop):
         if len(whole) != num_frames:  # damaged in the middle: this tells it, or knows better
             return cut(clips[int(index)], crop)
-        clips.keep(int(index), whole[start:end])
+        clips.keep(int(index), whole[start:end].copy())  # a view would keep the whole file
         return cut(whole[start:end], crop)
 
     def natively():

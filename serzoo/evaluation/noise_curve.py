@@ -169,7 +169,8 @@ def _listen(
             keys = [(None, None)] if pool is None else [(pool.name, snr_db) for snr_db in snrs_db]
             answers = pipeline.predict(model, held if pool is None else Mixed(held, rows, pool, snrs_db, seed))
             truth = []
-            if "noise" in model.heads and (pool is None or pool.name == KNOWN):
+            by_segment = "noise" in model.heads and hasattr(model.get_layer("noise"), "segment_samples")
+            if by_segment and (pool is None or pool.name == KNOWN):
                 kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
                 truth = _segments(model, held, kinds)
             for i, key in enumerate(keys):

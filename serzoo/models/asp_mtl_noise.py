@@ -51,7 +51,7 @@ def build(
         noise_filters: maps of the three convolutions of the private encoder of the noise.
         lstm_units: units of each direction of the BLSTM of each encoder.
         segment_s: length of a segment in seconds, about half a second: a whole number of steps of the encoders (four
-            hops).
+            hops), and of the 20 ms by which its noise is told.
         dropout: share of the features dropped before each recurrence and before the head of the emotion.
         seed: seed of the masks.
         name: name of the model.
@@ -62,7 +62,7 @@ def build(
         the features of a clip, ``(batch, 2 * lstm_units)``.
 
     Raises:
-        ValueError: if ``segment_s`` is no whole number of steps.
+        ValueError: if ``segment_s`` is no whole number of both.
     """
     # --- inputs and front end -----------------------------------------------------------------------------------
     waveform = keras.Input((None,), name="waveform")  # (batch, samples)
@@ -89,6 +89,7 @@ def build(
     both = keras.layers.Concatenate(name="noise_features")([shared, noise])  # (batch, frames/4, 4 * units)
     rate_hz = frontend["sample_rate_hz"]
     segment, step = round(segment_s * rate_hz), round(4 * frontend["hop_ms"] * rate_hz / 1000)
+    layers.SegmentNoiseLoss(segment)  # refuses a length of which its loss could not be told
     by_segment = layers.SegmentClassifier(len(heads["noise"]), segment, step, name="noise")
     of_clip = keras.layers.Concatenate(name="noise_of_clip")([pooled["shared"], pooled["private_noise"]])
     outputs = {

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from serzoo import building, registry, scales
-from serzoo.errors import RunError
+from serzoo.errors import ConfigError, RunError
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.fit import clear_session
+from serzoo.training.layerwise import layer_shares
 from serzoo.training.streams import LABELS, MAIN, files_of, refuse_one_value
 
 NOISE = "noise"
@@ -25,8 +26,11 @@ def check_model(config, classes: Sequence[str]) -> None:
     """
     heads = building.heads_of(config, classes)
     model = building.build(config, heads)
-    graph = registry.training_graph(config.name) if config.objectives else None
-    if graph:
+    layer_shares(model, config)
+    graph = registry.training_graph(config.name)
+    if config.objectives and graph is None:
+        raise ConfigError(f"{config.name} takes no objectives. Received: {', '.join(config.objectives)}.")
+    if config.objectives:
         # the classes of other labels are known once the clips are; how many they are changes no answer here
         graph(model, config, {label: ["a", "b"] for label in config.labels.values() if label} | heads, 1, 0)
     clear_session()

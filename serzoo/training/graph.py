@@ -61,7 +61,8 @@ def augmented(
     if tuple(augmentation.gain_db) != (0.0, 0.0):
         x = layers.RandomGain(*augmentation.gain_db, seed=seed + 2)(x)
     outputs = model({"waveform": x, "num_samples": n})
-    if recorded_noise and "noise" in config.heads:
+    by_segment = "noise" in config.heads and hasattr(model.get_layer("noise"), "segment_samples")
+    if recorded_noise and by_segment:
         segment = model.get_layer("noise").segment_samples
         loss = layers.SegmentNoiseLoss(segment, config.heads["noise"].label_smoothing)
         outputs = {**outputs, "noise": loss(outputs["noise"], clean, n, inputs["noise_class"])}

@@ -8,6 +8,8 @@ from serzoo import building, registry
 from serzoo import config as configs
 from serzoo.errors import ConfigError
 from serzoo.training import fit as fitting
+from serzoo.training.checks import check_model
+from serzoo.training.graph import augmented
 from serzoo.training.layerwise import LayerwiseAdamW, layer_shares
 from serzoo.training.watch import Watch
 
@@ -232,3 +234,39 @@ def test_each_clip_goes_through_the_type_that_it_is_told_to_be():
     snr_db = 10 * np.log10((x[[3, 5]] ** 2).mean(axis=1) / (noise**2).mean(axis=1))
     low, high = config.augmentation.noise_snr_db
     assert ((low - 0.1 < snr_db) & (snr_db < high + 0.1)).all()
+
+
+# --- what cannot be trained is told before a clip is decoded --------------------------------------------------------
+
+AROUSAL = {"loss_weight": 0.5, "scale": [1.0, 5.0]}
+EMOTION = {"loss_weight": 1.0}
+
+
+@pytest.mark.parametrize(
+    "name, overrides, message",
+    [
+        ("asp_mtl_gender", {"heads": {"emotion": EMOTION}}, "asp_mtl_gender needs a head 'gender'. Received: emotion"),
+        (
+            "asp_mtl_noise",
+            {"heads": {"emotion": EMOTION, "noise": EMOTION, "arousal": AROUSAL}},
+            "asp_mtl_noise has no place for the heads arousal",
+        ),
+        ("asp_mtl_noise", {"model.segment_s": 0.512}, "segment_samples must be a multiple of 320. Received: 8192"),
+        (
+            "cnn_ablstm",
+            {"objectives": {"a": {"label": "gender", "loss_weight": 1.0}}},
+            "cnn_ablstm takes no objectives",
+        ),
+        ("cnn_ablstm", {"training.layer_decay": 0.5}, "cnn_ablstm has no blocks"),
+    ],
+)
+def test_what_does_not_fit_is_told_at_once(name, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        check_model(configs.load(name, overrides), ["anger", "fear"])
+
+
+def test_noise_may_be_recognised_by_clip():
+    config = configs.load("cnn_ablstm", {"heads": {"emotion": EMOTION, "noise": {"loss_weight": 0.3}}})
+    model = building.build(config, {"emotion": ["anger", "fear"], "noise": ["rain", "clean", "noise_alone"]}, seed=0)
+    wrapper = augmented(model, config, 0, recorded_noise=True)
+    assert tuple(wrapper.output["noise"].shape) == (None, 3)
