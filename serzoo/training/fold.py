@@ -40,11 +40,11 @@ def distinct(seeds: Sequence[int]) -> list[int]:
     """Check seeds and leave out those that come twice.
 
     Raises:
-        RunError: if there are none, or one is negative.
+        RunError: if there are none, or one is negative or so large that no generator takes it and those derived of it.
     """
     seeds = list(dict.fromkeys(map(operator.index, seeds)))
-    if not seeds or min(seeds) < 0:
-        raise RunError(f"seeds must be one or more integers >= 0. Received: {seeds}.")
+    if not seeds or min(seeds) < 0 or max(seeds) >= 2**31:
+        raise RunError(f"seeds must be one or more integers >= 0 and below 2**31. Received: {seeds}.")
     return seeds
 
 
@@ -139,7 +139,8 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
     if adaptation := about.get("adaptation"):
         card["adaptation"] = note_of(adaptation, set(others[TARGET]["corpus"]))
     # Whatever it was trained in, a model is judged as it ships: it computes in float32, with weights kept in float16.
-    final = building.build(config, heads, card)
+    with fitting.precision("float32"):
+        final = building.build(config, heads, card)
     final.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
     save_weights(final, folder / zoo.FINAL_WEIGHTS)
     if len(rows_test):

@@ -223,7 +223,8 @@ def test_a_run_killed_before_its_record_was_written(train, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"seeds": ()}, RunError, "seeds must be one or more integers >= 0. Received: "),
+        ({"seeds": ()}, RunError, "seeds must be one or more integers >= 0 and below 2\\*\\*31. Received: "),
+        ({"seeds": (2**32,)}, RunError, "Received: .4294967296"),
         ({"seeds": (0, -1)}, RunError, "Received: .0, -1."),
         ({"folds": (0, 9)}, RunError, r"folds must be one or more of 0 to \d. Received: \[0, 9\]"),
         ({"folds": (0,), "protocol": "all", "epochs_from": "RUN"}, RunError, "'all' has no folds to choose from"),
@@ -516,3 +517,14 @@ def test_git_commit_is_that_of_serzoo_alone(tmp_path, monkeypatch):
     assert provenance.git_commit() == commit
     (tmp_path / "serzoo" / "other.py").write_text("changed")
     assert provenance.git_commit() == commit + "+"
+
+
+def test_a_model_is_judged_in_float32_whatever_the_policy_of_the_caller(toy_run, train):
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("bfloat16")
+    try:
+        run = train(folds=(0,))
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
+    told, wanted = (pd.read_csv(folder / "seed0-fold0" / "predictions.csv") for folder in (run, toy_run))
+    pd.testing.assert_frame_equal(told, wanted)
