@@ -148,7 +148,7 @@ def leave_one_speaker_out(speakers: list[Speaker]) -> list[tuple[list[Speaker], 
             f"Received {len(persons)}: {join(persons)}."
         )
     parts = [[speaker for speaker in speakers if person(speaker) == who] for who in persons]
-    return list(zip([*parts[1:], parts[0]], parts, strict=True))
+    return _in_turn(parts)
 
 
 def leave_one_group_out(group_of: Callable[[str], str]) -> Assign:
@@ -177,8 +177,7 @@ def leave_one_group_out(group_of: Callable[[str], str]) -> Assign:
                 "Leaving one group of speakers out needs at least 3 groups, to train, to validate and to test on. "
                 f"Received {len(groups)}: {join(sorted(groups))}."
             )
-        members = [groups[name] for name in sorted(groups)]
-        return list(zip(members[1:] + members[:1], members, strict=True))
+        return _in_turn([groups[name] for name in sorted(groups)])
 
     return assign
 
@@ -261,7 +260,7 @@ def in_groups(number: int) -> Assign:
         if len(persons) < number:
             raise CorpusError(f"It needs {number} speakers or more. Received {len(persons)}: {join(persons)}.")
         parts = [[s for s in speakers if person(s) in persons[group::number]] for group in range(number)]
-        return list(zip([*parts[1:], parts[0]], parts, strict=True))
+        return _in_turn(parts)
 
     return assign
 
@@ -294,3 +293,8 @@ def side_by_side(assigns: Mapping[str, Assign]) -> Assign:
         return joined
 
     return assign
+
+
+def _in_turn(parts: list[list[Speaker]]) -> list[tuple[list[Speaker], list[Speaker]]]:
+    """Test each part, and validate on the one that follows, the first following the last."""
+    return list(zip([*parts[1:], parts[0]], parts, strict=True))
