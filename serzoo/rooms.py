@@ -5,6 +5,7 @@ A ``manifest.csv`` beside them, with the columns ``file`` and ``licence``, says 
 
 import csv
 import io
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from serzoo import audio
 from serzoo.corpora import OWN_LICENCE
 from serzoo.corpora.corpus import read_text
 from serzoo.errors import CorpusError
+from serzoo.samples import decoded, opened
 
 
 def read(root: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -38,10 +40,21 @@ def read(root: str | os.PathLike) -> dict[str, np.ndarray]:
     for path in files:
         if path.stem in rooms:
             raise CorpusError(f"Rooms are named by their files, each name once. Received twice: {path.stem}.")
-        rooms[path.stem] = audio.read(path)
+        rooms[path.stem] = _response(path)
         if not rooms[path.stem].any():
             raise CorpusError(f"The room {path} is silent: its impulse response holds nothing but zeros.")
     return rooms
+
+
+def _response(path: Path) -> np.ndarray:
+    """Read one response: of a small room it may be shorter than any clip, and silence at its end changes nothing."""
+    duration_s, sample_rate_hz, _ = audio.info(path)
+    if duration_s >= audio.MIN_DURATION_S:
+        return audio.read(path)
+    with opened(path) as sound:
+        samples = np.concatenate(list(decoded(sound, path, 0, None)))
+    missing = math.ceil(audio.MIN_DURATION_S * sample_rate_hz) - len(samples)
+    return audio.read(np.pad(samples, (0, missing)), sample_rate_hz)
 
 
 def licences(root: str | os.PathLike) -> set[str]:

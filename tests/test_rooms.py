@@ -52,6 +52,12 @@ def test_rooms_are_named_by_their_files_and_come_at_one_rate(tmp_path):
     np.testing.assert_allclose(found["church"], MEASURED["church"])
 
 
+def test_a_small_room_may_answer_for_less_than_a_tenth_of_a_second(tmp_path):
+    write(tmp_path / "car.wav", MEASURED["church"][:800])
+    found = rooms.read(tmp_path)["car"]
+    np.testing.assert_array_equal(found, np.pad(MEASURED["church"][:800], (0, 800)))
+
+
 def test_a_manifest_tells_the_licences(tmp_path):
     write(tmp_path / "hall.wav", MEASURED["church"])
     assert rooms.licences(tmp_path) == {"as its owner says"}

@@ -158,7 +158,7 @@ def _listen(
     subject: Subject, table: pd.DataFrame, roots: Roots, pools: Sequence[Pool], snrs_db: Sequence[float], seed: int
 ) -> tuple[dict[tuple, pd.DataFrame], dict[str, np.ndarray]]:
     """Predictions by (pool, ratio), and by condition the confusions of known noise by segment."""
-    from serzoo import pipeline
+    from serzoo import layers, pipeline
 
     told: dict[tuple, list[pd.DataFrame]] = {}
     counts: dict[str, np.ndarray] = {}
@@ -169,10 +169,10 @@ def _listen(
             keys = [(None, None)] if pool is None else [(pool.name, snr_db) for snr_db in snrs_db]
             answers = pipeline.predict(model, held if pool is None else Mixed(held, rows, pool, snrs_db, seed))
             truth = []
-            by_segment = "noise" in model.heads and hasattr(model.get_layer("noise"), "segment_samples")
-            if by_segment and (pool is None or pool.name == KNOWN):
+            segment = layers.noise_segment_samples(model)
+            if segment and (pool is None or pool.name == KNOWN):
                 kinds = [CLEAN if pool is None else pool.draw(row, seed)[0] for row in rows.itertuples()]
-                truth = _segments(model, held, kinds)
+                truth = _segments(list(model.heads["noise"]), segment, held, kinds)
             for i, key in enumerate(keys):
                 name = _condition(*key)
                 told.setdefault(key, []).append(_predictions(model, rows, answers["emotion"][i :: len(keys)], name))
@@ -224,12 +224,13 @@ def _predictions(model: Any, rows: pd.DataFrame, answers: np.ndarray, condition:
     return predictions.from_table(rows, answers, list(model.classes), **fixed)
 
 
-def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str]) -> list[np.ndarray | None]:
+def _segments(
+    classes: Sequence[str], segment_samples: int, clips: Sequence[np.ndarray], kinds: Sequence[str]
+) -> list[np.ndarray | None]:
     """Class of the noise of each segment, by clip; None for noise of a type that the model does not know."""
     from serzoo import layers
     from serzoo.listener import padded
 
-    classes, size = list(model.heads["noise"]), model.get_layer("noise").segment_samples
     found = []
     for i, kind in enumerate(kinds):
         if kind not in classes:
@@ -237,7 +238,7 @@ def _segments(model: Any, clips: Sequence[np.ndarray], kinds: Sequence[str]) -> 
             continue
         clean = padded([clips[i]])
         mixed = np.array([classes.index(kind)], "int32")
-        told = layers.segment_noise_classes(clean["waveform"], clean["num_samples"], mixed, len(classes), size)
+        told = layers.segment_noise_classes(clean["waveform"], clean["num_samples"], mixed, len(classes), segment_samples)
         found.append(np.asarray(told)[0])
     return found
 

@@ -30,7 +30,7 @@ from serzoo.layers.random_noise import RandomNoise
 from serzoo.layers.random_silence import RandomSilence
 from serzoo.layers.random_speed import RandomSpeed
 from serzoo.layers.reverberate import Reverberate
-from serzoo.layers.segment_classifier import SegmentClassifier
+from serzoo.layers.segment_classifier import SegmentClassifier, noise_segment_samples
 from serzoo.layers.segment_noise_loss import SegmentNoiseLoss, segment_noise_classes
 from serzoo.layers.segments import JoinSegments, MaxOverSegments, NumSteps, Segments
 from serzoo.layers.self_attention import SelfAttention
@@ -97,6 +97,7 @@ __all__ = [
     "mix_at_snr",
     "noise_encoder",
     "reconstruction",
+    "noise_segment_samples",
     "segment_noise_classes",
     "softmax_heads",
     "valid_mask",

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from serzoo.layers.segment_noise_loss import BLOCK_SAMPLES
 from serzoo.layers.valid_mask import valid_mask
 
 
@@ -12,7 +13,8 @@ class SegmentClassifier(keras.layers.Layer):
 
     Args:
         units: number of classes.
-        segment_samples: samples of the waveform in a segment; the last one of a clip may have fewer.
+        segment_samples: samples of the waveform in a segment; the last one of a clip may have fewer. A multiple of
+            ``frame_samples``, and of the 320 by which :class:`SegmentNoiseLoss` finds speech.
         frame_samples: samples from one frame to the next.
 
     Call arguments:
@@ -25,7 +27,7 @@ class SegmentClassifier(keras.layers.Layer):
         segment that has a valid frame.
 
     Raises:
-        ValueError: if a number is less than 1, or a segment is no whole number of frames.
+        ValueError: if a number is less than 1, or a segment is no whole number of frames and of blocks of 320 samples.
 
     Example:
         >>> x, n = keras.random.normal((2, 25, 16)), keras.ops.array([25, 10])
@@ -40,6 +42,10 @@ class SegmentClassifier(keras.layers.Layer):
             raise ValueError(
                 "SegmentClassifier: units must be >= 1, and segment_samples a multiple of frame_samples >= 1. "
                 f"Received: {units!r}, {segment_samples!r}, {frame_samples!r}."
+            )
+        if segment_samples % BLOCK_SAMPLES:
+            raise ValueError(
+                f"SegmentClassifier: segment_samples must be a multiple of {BLOCK_SAMPLES}. Received: {segment_samples}."
             )
         self.units = units
         self.segment_samples = segment_samples
@@ -85,3 +91,9 @@ class SegmentClassifier(keras.layers.Layer):
         size = self.segment_frames
         x = ops.pad(x, [[0, 0], [0, size - 1], [0, 0]])
         return ops.average_pool(x, size, strides=size, padding="valid") * size
+
+
+def noise_segment_samples(model) -> int | None:
+    """Samples in a segment where the head ``noise`` of a model answers by segment; None where it does not."""
+    head = next((layer for layer in model.layers if layer.name == "noise"), None)
+    return head.segment_samples if isinstance(head, SegmentClassifier) else None

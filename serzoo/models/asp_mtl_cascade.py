@@ -85,7 +85,6 @@ def build(
     both = keras.layers.Concatenate(name="noise_features")([shared, private])
     rate_hz = frontend["sample_rate_hz"]
     segment, step = round(segment_s * rate_hz), round(4 * frontend["hop_ms"] * rate_hz / 1000)
-    layers.SegmentNoiseLoss(segment)  # refuses a length of which its loss could not be told
     by_segment = layers.SegmentClassifier(len(heads["noise"]), segment, step, name="noise")
     noise = by_segment(both, n, keras.layers.Concatenate(name="noise_of_clip")(clip))
     # (batch, segments, classes)

@@ -89,7 +89,6 @@ def build(
     both = keras.layers.Concatenate(name="noise_features")([shared, noise])  # (batch, frames/4, 4 * units)
     rate_hz = frontend["sample_rate_hz"]
     segment, step = round(segment_s * rate_hz), round(4 * frontend["hop_ms"] * rate_hz / 1000)
-    layers.SegmentNoiseLoss(segment)  # refuses a length of which its loss could not be told
     by_segment = layers.SegmentClassifier(len(heads["noise"]), segment, step, name="noise")
     of_clip = keras.layers.Concatenate(name="noise_of_clip")([pooled["shared"], pooled["private_noise"]])
     outputs = {

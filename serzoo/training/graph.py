@@ -61,9 +61,8 @@ def augmented(
     if tuple(augmentation.gain_db) != (0.0, 0.0):
         x = layers.RandomGain(*augmentation.gain_db, seed=seed + 2)(x)
     outputs = model({"waveform": x, "num_samples": n})
-    by_segment = "noise" in config.heads and hasattr(model.get_layer("noise"), "segment_samples")
-    if recorded_noise and by_segment:
-        segment = model.get_layer("noise").segment_samples
+    segment = layers.noise_segment_samples(model)
+    if recorded_noise and segment:
         loss = layers.SegmentNoiseLoss(segment, config.heads["noise"].label_smoothing)
         outputs = {**outputs, "noise": loss(outputs["noise"], clean, n, inputs["noise_class"])}
     return keras.Model(inputs, outputs, name="training")

@@ -59,7 +59,7 @@ def pretrain(
         The folder of the run.
 
     Raises:
-        ConfigError: if the model cannot be pre-trained.
+        ConfigError: if the model cannot be pre-trained, or its augmentation needs rooms or recordings of noise.
         RunError: if there is no sound to hear, or the seed is negative; otherwise as :func:`serzoo.train`.
         CorpusError: if the corpora do not fit the protocol.
         SpeakerLeakError: if a recording of a test speaker of the protocol is heard under another name.
@@ -74,6 +74,12 @@ def pretrain(
     if config.pretraining is None:
         raise ConfigError(
             f"{config.name} cannot be pre-trained: its YAML has no section pretraining, as bert_mtl's has."
+        )
+    unused = ("room_probability", "noise_alone_probability")
+    if wanted := [key for key in unused if getattr(config.augmentation, key)]:
+        raise ConfigError(
+            f"Pre-training plays no clip in rooms and no noise alone: augmentation.{wanted[0]} must be 0. Received: "
+            f"{getattr(config.augmentation, wanted[0])}."
         )
     if not roots and audio_folder is None:
         raise RunError("Pre-training needs sound: corpora (--corpus NAME=ROOT) or a folder (--audio FOLDER).")

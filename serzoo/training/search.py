@@ -132,8 +132,9 @@ def search(
                 f"All recipes of a search draw from the same streams, here {join(list(base.streams)) or 'none'}: give "
                 f"them to all by --set. Received a recipe with {join(list(config.streams)) or 'none'}."
             )
-        # what differs in the training alone is the same network
-        networks[configs.dump(config.model_copy(update={"training": base.training}))] = config
+        # what differs in the training alone is the same network, but layers of their own rates must be there
+        same_training = base.training.model_copy(update={"layer_decay": config.training.layer_decay})
+        networks[configs.dump(config.model_copy(update={"training": same_training}))] = config
     if all(each.sounds is None for each in heard_by):  # what no recipe hears is refused as a training refuses it
         check_noise(base, material.sounds)
     if all(each.rooms is None for each in heard_by):

@@ -195,6 +195,7 @@ def test_conformance(name):
     [
         (lambda: layers.MixAtSNR(range_db=0.0), "range_db must be a float > 0"),
         (lambda: layers.SegmentClassifier(5, 1000, 640), "multiple of frame_samples"),
+        (lambda: layers.SegmentClassifier(5, 1000, 100), "multiple of 320"),
         (lambda: layers.SegmentNoiseLoss(1000), "multiple of 320"),
         (lambda: layers.SegmentNoiseLoss(320, label_smoothing=2.0), "in \\[0, 1\\]"),
         (lambda: layers.SpeechWeight(0), "segment_frames must be >= 1"),

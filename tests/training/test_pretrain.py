@@ -201,6 +201,12 @@ def test_what_cannot_be_pre_trained_is_said_before_the_first_step(emodb, tmp_pat
             ConfigError,
             "cnn_ablstm cannot be pre-trained: its YAML has no section",
         ),
+        (
+            ("bert_mtl", {"emodb": emodb}),
+            {"overrides": {"augmentation.room_probability": 0.5}},
+            ConfigError,
+            "augmentation.room_probability must be 0. Received: 0.5",
+        ),
         (("bert_mtl", {"emodb": emodb}), {"protocol": "ravdess8-5fold"}, CorpusError, "needs the corpora ravdess"),
     ]
     for args, options, error, message in cases:
