@@ -67,9 +67,10 @@ def noise_curve(
 
     Returns:
         ``rows``: one dict for each model, pool and ratio, ``mean`` over the ratios included: ``model, noise, snr_db,
-        ua, ci_low, ci_high``, ``differences`` with their intervals by the name of the other model, ``ua_female,
-        ua_male``, ``n``, ``num_speakers``, ``chance``, ``parameters`` of the path to the emotion; ``recognition``:
-        for models that recognise noise the UA by segment at each ratio.
+        ua, ci_low, ci_high``, ``differences`` with their intervals by the name of the other model, ``unpaired`` clips
+        of the two that are left out of them, ``ua_female, ua_male``, ``n``, ``num_speakers``, ``chance``,
+        ``parameters`` of the path to the emotion; ``recognition``: for models that recognise noise the UA by segment
+        at each ratio.
 
     Raises:
         CorpusError: if a ratio is no number, the models have different classes, one heard the noise or can judge no
@@ -238,7 +239,8 @@ def _segments(
             continue
         clean = padded([clips[i]])
         mixed = np.array([classes.index(kind)], "int32")
-        told = layers.segment_noise_classes(clean["waveform"], clean["num_samples"], mixed, len(classes), segment_samples)
+        heard = clean["waveform"], clean["num_samples"]
+        told = layers.segment_noise_classes(*heard, mixed, len(classes), segment_samples)
         found.append(np.asarray(told)[0])
     return found
 
@@ -275,10 +277,12 @@ def _rows(name: str, told: Mapping[tuple, pd.DataFrame], others: Mapping[str, Ma
             genders = {f"ua_{gender}": each["value"] for gender, each in summary["ua_by_gender"].items()}
             row = {"model": name, "noise": pool or CLEAN, "snr_db": ratio, "ua": summary["ua"]["value"]}
             row |= {key: summary["ua"][key] for key in ("ci_low", "ci_high")}
-            row["differences"] = {
-                other: compare(_joined(told, pool, chosen), _joined(theirs, pool, chosen), **options)["ua"]
+            pairs = {
+                other: compare(_joined(told, pool, chosen), _joined(theirs, pool, chosen), **options)
                 for other, theirs in others.items()
             }
+            row["differences"] = {other: each["ua"] for other, each in pairs.items()}
+            row["unpaired"] = {other: sum(each["unpaired"].values()) // len(chosen) for other, each in pairs.items()}
             size = {"n": summary["n"] // len(chosen), "num_speakers": summary["num_speakers"]}
             found.append(row | genders | size | {"chance": summary["chance"]})
     return found
@@ -289,7 +293,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     ends = {"": "value", "_ci_low": "ci_low", "_ci_high": "ci_high"}
     differences = row["differences"].items()
     flat = {f"minus_{other}{end}": each[key] for other, each in differences for end, key in ends.items()}
-    return {key: value for key, value in row.items() if key != "differences"} | flat
+    return {key: value for key, value in row.items() if key not in ("differences", "unpaired")} | flat
 
 
 def _joined(told: Mapping[tuple, pd.DataFrame], pool: str | None, ratios: Sequence) -> pd.DataFrame:

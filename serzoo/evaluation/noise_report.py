@@ -22,7 +22,7 @@ def markdown_of(found: Mapping[str, Any]) -> str:
         f"{100 * first['chance']:.1f}. Intervals (95 %) are over speakers; every model hears the same noise. "
         "Differences are paired.",
     ]
-    genders = [key.removeprefix("ua_") for key in first if key.startswith("ua_")]
+    by_gender = dict.fromkeys(key for row in found["rows"] for key in row if key.startswith("ua_"))
     for pool, about in found["pools"].items():
         lines = {model: [*by_pool["clean"], *by_pool[pool]] for model, by_pool in curves.items()}
         titles = list(map(_title, next(iter(lines.values()))))
@@ -38,9 +38,14 @@ def markdown_of(found: Mapping[str, Any]) -> str:
                 if model != other
             ]
             text += [f"The same, minus {other}:", markdown(["model", *titles], body)] if body else []
-        head = ["model", *(f"{gender}, {title}" for gender in genders for title in ("clean", "noise"))]
+            left_out = {model: line[0]["unpaired"].get(other, 0) for model, line in lines.items()}
+            text += [f"- {model}: {n} clips without a partner left out" for model, n in left_out.items() if n]
+        head = ["model", *(f"{key.removeprefix('ua_')}, {title}" for key in by_gender for title in ("clean", "noise"))]
         body = [
-            [model, *(f"{100 * line[place][f'ua_{gender}']:.1f}" for gender in genders for place in (0, -1))]
+            [
+                model,
+                *(f"{100 * row[key]:.1f}" if key in row else "" for key in by_gender for row in (line[0], line[-1])),
+            ]
             for model, line in lines.items()
         ]
         text += [f"UA by gender, clean and over all ratios of the noise of {pool}:", markdown(head, body)]

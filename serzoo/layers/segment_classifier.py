@@ -45,7 +45,8 @@ class SegmentClassifier(keras.layers.Layer):
             )
         if segment_samples % BLOCK_SAMPLES:
             raise ValueError(
-                f"SegmentClassifier: segment_samples must be a multiple of {BLOCK_SAMPLES}. Received: {segment_samples}."
+                f"SegmentClassifier: segment_samples must be a multiple of {BLOCK_SAMPLES}. Received: "
+                f"{segment_samples}."
             )
         self.units = units
         self.segment_samples = segment_samples

@@ -26,10 +26,8 @@ class StandIn:
     def __init__(self, threshold, card=None, noise=True):
         self.classes, self.training_speakers, self._threshold = ["anger", "sadness"], {"toy": ["9"]}, threshold
         self.heads = {"emotion": self.classes} | ({"noise": NOISE_CLASSES} if noise else {})
+        self.layers = [layers.SegmentClassifier(4, SEGMENT, 160, name="noise")] if noise else []
         self.card, self.heard = {"seed": 0, "fold": 0} | (card or {}), []
-
-    def get_layer(self, name):
-        return layers.SegmentClassifier(4, SEGMENT, 160, name=name)
 
     def get_weights(self):
         return [np.array([self._threshold])]
@@ -140,6 +138,14 @@ def test_the_curve(measure, roots, table, tmp_path):
     assert json.loads((tmp_path / "out" / "noise_curve.json").read_text())["against"] == ["a"]
 
 
+def test_clips_that_one_of_two_models_may_not_hear(measure, tmp_path):
+    models = {"a": StandIn(0.01), "b": StandIn(0.03)}
+    models["b"].training_speakers = {"toy": ["1"]}
+    found = measure(models, out=tmp_path / "out")
+    assert {row["unpaired"].get("a") for row in found["rows"]} == {None, 4}
+    assert (tmp_path / "out" / "noise_curve.md").read_text().count("- b: 4 clips without a partner left out") == 1
+
+
 def test_differences_from_several_models(measure, tmp_path):
     models = {"a": StandIn(0.01), "b": StandIn(0.03), "c": StandIn(0.05)}
     found = measure(models, out=tmp_path / "out", against=["a", "c"])
@@ -230,7 +236,7 @@ def test_truth_of_segments(roots, table):
     clips = [np.concatenate([RNG.normal(size=3200), np.zeros(3200)]).astype("float32")] * 3
     answers = np.zeros((3, 2, 4), "float32")
     answers[:, :, 1] = 1.0  # always a hum
-    truth = curve._segments(StandIn(0.0), clips, ["hum", "clean", "elsewhere"])
+    truth = curve._segments(NOISE_CLASSES, SEGMENT, clips, ["hum", "clean", "elsewhere"])
     counts = curve._confusion(truth, answers)
     assert counts.tolist() == [[0, 0, 0, 0], [0, 1, 0, 0], [0, 2, 0, 0], [0, 1, 0, 0]]
 
