@@ -104,8 +104,8 @@ def cropped(clip: np.ndarray, crop: float, crop_s: float) -> np.ndarray:
 class ArrayFeed(keras.utils.PyDataset):
     """Training batches from clips in memory, for any backend.
 
-    Keras calls ``on_epoch_end`` once too often on some backends: whoever needs the very epochs of :func:`dataset` calls
-    :meth:`draw` before each, as :func:`serzoo.training.fit.fit` does.
+    On some backends Keras calls ``on_epoch_end`` once more than there are epochs: to train on the epochs of
+    :func:`dataset`, call :meth:`draw` at the start of each, as :func:`serzoo.training.fit.fit` does.
 
     Args:
         clips: waveforms ``(samples,)`` at 16 kHz: a list of arrays, or :class:`Clips`.

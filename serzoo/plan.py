@@ -1,7 +1,8 @@
 """What one epoch of training hears, drawn before anything is read.
 
-From the seed and the epoch alone it is drawn which clip stands in which place of which batch, where it is cropped, with
-which neighbour it is mixed, and its labels. So every feed, of every backend, trains on the same.
+Everything follows from seed and epoch: which clips, in which order, where each is cropped, which clip of the batch it
+is mixed with, and the labels. :func:`serzoo.pipeline.dataset` and :class:`serzoo.pipeline.ArrayFeed` follow the same
+plan, so every backend trains on the same batches.
 """
 
 from collections.abc import Mapping

@@ -149,8 +149,8 @@ def is_path(source: str | os.PathLike) -> bool:
     """Whether a user means a file or folder, rather than the name of a model.
 
     Args:
-        source: a :class:`~pathlib.Path`, or a text: one with ``/`` or the ending of a model's file is a path, and so is
-            one of something that exists and has not the name of a model.
+        source: a :class:`~pathlib.Path`, or a text. A text with ``/`` or the ending of a model's file is a path, and so
+            is any other that names an existing file and no model.
 
     Example:
         >>> is_path("./cnn_ablstm"), is_path("cnn_ablstm.onnx"), is_path("cnn_ablstm"), is_path("cnn_ablstm.ravdess8")

@@ -2,23 +2,14 @@
 
 import contextlib
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from serzoo.cli import opening
 from serzoo.cli.roots import Corpora, Partial, roots_of
 from serzoo.cli.terminal import finish
-
-
-class TableFormat(str, Enum):
-    """Form of the table of ``compare``."""
-
-    markdown = "markdown"
-    csv = "csv"
-    latex = "latex"
 
 
 def evaluate(
@@ -78,14 +69,14 @@ def compare(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN|NAME.TAG...", help="Runs, predictions.csv, or weights with a figure.")
     ],
-    format: Annotated[TableFormat, typer.Option(help="Form of the table.")] = TableFormat.markdown,
+    format: Annotated[Literal["markdown", "csv", "latex"], typer.Option(help="Form of the table.")] = "markdown",
 ) -> None:
     """Compare runs with the first one. Paired over clips and seeds, with 95 % intervals over speakers."""
     if len(runs) < 2:
         raise typer.BadParameter("takes at least two runs.", param_hint="RUN|NAME.TAG...")
     from serzoo.evaluation import compare_table
 
-    print(compare_table(runs, form=format.value), end="")
+    print(compare_table(runs, form=format), end="")
 
 
 def audit(

@@ -2,9 +2,8 @@
 
 import contextlib
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,14 +12,6 @@ from serzoo.cli.terminal import finish, print_table, say
 from serzoo.errors import SerzooError
 
 DEFAULT_MODEL = "cnn_ablstm_mtl"
-
-
-class Format(str, Enum):
-    """Form of the answers of ``predict``."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 def list_(
@@ -70,7 +61,7 @@ def predict(
     hop: Annotated[
         float | None, typer.Option(min=0.01, metavar="SECONDS", help="Time between windows; by default their length.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="Form of the answers.")] = Format.table,
+    format: Annotated[Literal["table", "json", "csv"], typer.Option(help="Form of the answers.")] = "table",
 ) -> None:
     """Judge the emotion of recordings."""
     from serzoo.cli import answers
@@ -88,8 +79,8 @@ def predict(
             opening.import_keras()
             classifier = opening.open_model(model)
             classes = classifier.classes
-            bar = format != Format.csv or not out.isatty()  # rows that come one by one show progress themselves
+            bar = format != "csv" or not out.isatty()  # rows that come one by one show progress themselves
             options = {"window_s": window, "hop_s": hop or window, "show_progress": bar}
             judged = answers.judge(classifier, files, failures, **options)
-        answers.write(judged, classes, format.value, out, windowed=window is not None)
+        answers.write(judged, classes, format, out, windowed=window is not None)
     finish(failures, total)

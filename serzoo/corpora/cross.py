@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from serzoo.corpora.corpus import EMOTIONS, CorpusInfo
 from serzoo.corpora.folds import Assign, Speaker
 from serzoo.corpora.protocols import Protocol
+from serzoo.corpora.readers import info
 from serzoo.errors import CorpusError, UnknownNameError, join, unknown_name
 
 PATTERN = "cross-SOURCE-to-TARGET"
@@ -43,7 +44,8 @@ def cross(
         targets: corpora to test on.
         classes: emotion classes; by default those that every source and every target officially has, once mapped.
         class_map: emotion to class, for emotions that are merged into another one.
-        groups: number of groups, 2 to 20, for which every so-manyth speaker of each target is taken; None for one fold.
+        groups: number of groups, 2 to 20: speaker ``i`` of each target falls into group ``i % groups``; None for one
+            fold.
 
     Returns:
         The protocol; ``serzoo.corpora.protocol`` makes it again from its name.
@@ -146,8 +148,6 @@ def check_merged(classes: Sequence[str], class_map: Mapping[str, str]) -> None:
 
 
 def _infos(corpora: Sequence[str]) -> dict[str, CorpusInfo]:
-    from serzoo.corpora import info  # the package imports this module
-
     if twice := [corpus for corpus, count in Counter(corpora).items() if count > 1]:
         raise CorpusError(
             f"A model cannot be tested on what it was trained on: each corpus may be named once, as source or as "

@@ -106,7 +106,7 @@ def _go_on(url: str, partial: Path, max_bytes: int, progress: Callable[[int, int
         total = _total(response, there)
         if total is not None:
             _refuse_too_large(url, total, max_bytes)
-            _refuse_full_disk(partial, total - there)
+            refuse_full_disk(partial.parent, total - there)
         # An ETag that starts with W/ does not promise the same bytes.
         etag = response.headers.get("ETag", "")
         version = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
@@ -133,8 +133,9 @@ def _refuse_too_large(url: str, num_bytes: int, max_bytes: int) -> None:
         )
 
 
-def _refuse_full_disk(partial: Path, num_bytes: int) -> None:
-    if shutil.disk_usage(partial.parent).free < num_bytes:
+def refuse_full_disk(folder: Path, num_bytes: int) -> None:
+    """Raise :class:`OSError` where a folder has no room for so many bytes."""
+    if shutil.disk_usage(folder).free < num_bytes:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

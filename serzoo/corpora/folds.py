@@ -1,7 +1,7 @@
 """Folds: which speakers train, which ones choose and which ones judge.
 
 Every fold has training, validation and test speakers without overlap, and over the folds of a protocol each speaker is
-tested exactly once. Whatever breaks this is refused.
+tested exactly once, unless the protocol is one official split. Whatever breaks this is refused.
 """
 
 from collections import Counter
@@ -76,6 +76,23 @@ def check_speakers(table: "pd.DataFrame", what: str) -> None:
         raise CorpusError(f"{what} needs the speaker of every row. Received {missing} rows without one.")
 
 
+def refuse_duplicates(table: "pd.DataFrame") -> None:
+    """Refuse a table with two rows of one file and start, which no prediction could tell apart.
+
+    Args:
+        table: with the columns ``corpus, file, start``; without one of them nothing is asked.
+
+    Raises:
+        CorpusError: if there are any.
+    """
+    key = ["corpus", "file", "start"]
+    if set(key) <= set(table.columns) and len(twice := table[table.duplicated(key)]):
+        raise CorpusError(
+            f"Every file and start may stand once in a table. Received {len(twice)} duplicate rows, the first "
+            f"{twice['corpus'].iloc[0]}: {twice['file'].iloc[0]}."
+        )
+
+
 def all_speakers(table: "pd.DataFrame") -> Fold:
     """Return the fold that trains on everyone, for weights that are made to be used and not to be judged.
 
@@ -94,7 +111,7 @@ def all_speakers(table: "pd.DataFrame") -> Fold:
     return Fold(None, tuple(sorted(set(zip(table["corpus"], table["speaker"], strict=True)))), (), ())
 
 
-def guard(folds: Sequence[Fold], speakers: Iterable[Speaker]) -> None:
+def check_folds(folds: Sequence[Fold], speakers: Iterable[Speaker]) -> None:
     """Refuse folds that share speakers, or do not test each speaker exactly once.
 
     Args:

@@ -104,6 +104,7 @@ _CREMA_D_TRAINED = (
 _FOUR = ("anger", "happiness", "neutral", "sadness")
 _SEVEN = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 _EMODB_SEVEN = ("anger", "boredom", "disgust", "fear", "happiness", "neutral", "sadness")
+_EIGHT = ("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 _CHEN = "Chen, He, Yang, Zhang (2018), https://doi.org/10.1109/LSP.2018.2860246"
 _EMOBOX = "EmoBox, Ma et al. (2024), https://github.com/emo-box/EmoBox"
 
@@ -189,7 +190,7 @@ _PROTOCOLS = {
             name="ravdess8-6fold",
             source=f"the six actor folds of {_EMOBOX}; validation is serzoo's: the actors of the next fold",
             corpora=("ravdess",),
-            classes=("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
+            classes=_EIGHT,
             assign=fixed("ravdess", _RAVDESS_6FOLD),
         ),
         Protocol(
@@ -202,17 +203,17 @@ _PROTOCOLS = {
         ),
         Protocol(
             name="emodb4-loso",
-            source="leave one speaker out, 8 speakers to train, 1 to validate, 1 to test, as in Chen, He, Yang, Zhang "
-            "(2018), https://doi.org/10.1109/LSP.2018.2860246; four of the seven emotions",
+            source=f"leave one speaker out, 8 speakers to train, 1 to validate, 1 to test, as in {_CHEN}; four of the "
+            "seven emotions",
             corpora=("emodb",),
-            classes=("anger", "happiness", "neutral", "sadness"),
+            classes=_FOUR,
             assign=leave_one_speaker_out,
         ),
         Protocol(
             name="ravdess8-5fold",
             source="the five actor folds of https://github.com/Mak-Sim/ResLSTM-SER",
             corpora=("ravdess",),
-            classes=("anger", "calm", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
+            classes=_EIGHT,
             assign=fixed("ravdess", _RAVDESS_5FOLD),
         ),
     )

@@ -14,6 +14,7 @@ from serzoo.corpora.corpus import EMOTIONS
 from serzoo.corpora.cross import check_merged, parse_classes
 from serzoo.corpora.folds import in_groups, leave_one_speaker_out
 from serzoo.corpora.protocols import Protocol
+from serzoo.corpora.readers import info
 from serzoo.errors import CorpusError, UnknownNameError, join, unknown_name
 
 PATTERN = "loso-CORPUS@CLASS,CLASS"
@@ -31,8 +32,6 @@ def parse(name: str) -> Protocol:
         UnknownNameError: if the name has another form, or a corpus or emotion does not exist.
         CorpusError: if there are not two classes, or K is out of its range.
     """
-    from serzoo.corpora import info  # the package imports this module
-
     match = _NAME.fullmatch(name)
     if match is None:
         raise UnknownNameError(

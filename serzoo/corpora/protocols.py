@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, check_speakers, guard
+from serzoo.corpora.folds import Assign, Fold, Speaker, all_speakers, check_folds, check_speakers, refuse_duplicates
 from serzoo.corpora.forms import in_one_form
 from serzoo.errors import CorpusError, join
 
@@ -105,7 +105,7 @@ class Protocol:
         for index, (validation, test) in enumerate(assigned):
             train, left_out = self._who_trains([who for who in speakers if who not in {*validation, *test}])
             folds.append(Fold(index, train, tuple(sorted(validation)), tuple(sorted(test)), left_out))
-        guard(folds, [speaker for fold in folds for speaker in fold.test] if self.one_split else speakers)
+        check_folds(folds, [speaker for fold in folds for speaker in fold.test] if self.one_split else speakers)
         self._refuse_empty_classes(folds, kept)
         return folds
 
@@ -145,13 +145,7 @@ class Protocol:
             came = join(sorted(set(table["corpus"]))) or "an empty table"
             raise CorpusError(f"Protocol {self.name} needs the corpus {join(missing)}. Received: {came}.")
         check_speakers(table, f"Protocol {self.name}")
-        key = ["corpus", "file", "start"]  # of predictions
-        if set(key) <= set(table.columns) and table.duplicated(key).any():
-            twice = table[table.duplicated(key)].iloc[0]
-            raise CorpusError(
-                f"Every file and start may stand once in a table. Received {table.duplicated(key).sum()} duplicate "
-                f"rows, the first {twice['corpus']}: {twice['file']}."
-            )
+        refuse_duplicates(table)
 
     def _refuse_empty_classes(self, folds: list[Fold], kept: "pd.DataFrame") -> None:
         classes_of: dict[Speaker, set[str]] = {}

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +152,10 @@ def _read_audformat(root: Path, name: str | None) -> list[dict[str, Any]]:
                 row[column] = value
         person = speakers.get(str(row.get("speaker")))
         if isinstance(person, dict) and row.get("gender") is None:
-            row["gender"] = _first(person, ("gender", "sex"))
+            row["gender"] = person.get("gender") or person.get("sex")
     if not rows:
         raise CorpusError(f"The table {name!r} of {str(root)!r} has no rows.")
     return rows
-
-
-def _first(mapping: dict[str, Any], keys: Iterable[str]) -> Any:
-    return next((mapping[key] for key in keys if mapping.get(key) is not None), None)
 
 
 def _read_part(root: Path, name: str) -> list[dict[str, Any]]:

@@ -1,14 +1,13 @@
 """Unpacking of archives that nobody vouches for."""
 
 import contextlib
-import errno
-import os
 import shutil
 import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from serzoo.corpora.download import refuse_full_disk
 from serzoo.errors import CorpusError
 
 MAX_ENTRIES = 50_000
@@ -35,8 +34,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int) -> None:
         with zipfile.ZipFile(archive) as file:
             entries = file.infolist()
             _refuse_unsafe(archive, entries, max_bytes)
-            if shutil.disk_usage(archive.parent).free < sum(entry.file_size for entry in entries):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            refuse_full_disk(archive.parent, sum(entry.file_size for entry in entries))
             folder.mkdir(parents=True)
             room = max_bytes
             for entry in entries:

@@ -1,6 +1,7 @@
 """The answers that an evaluation judges: given in a file, or asked of one network after the other."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,7 +146,7 @@ class Asked:
                 scales.check(self._table, head, scale)
         self._refuse_speakers(self._first, self._networks[0])
 
-    def listen(self) -> Answers:
+    def predict_rows(self) -> Answers:
         """Ask every network for the rows that it may judge.
 
         Raises:
@@ -214,13 +215,13 @@ class Asked:
         self.answers.shared_speakers = sorted({*self.answers.shared_speakers, *shared})
 
     def _ask(self, model: Any, network: Network) -> list[pd.DataFrame]:
-        from serzoo.evaluation.listening import listen
+        from serzoo.evaluation.listening import predict_rows
 
         answers, (rows, validation) = self.answers, self._rows(network)
         card = getattr(model, "card", None) or {}
         seed = (card.get("seed") or 0) if network.seed is None else network.seed
         fold = self._fold if network.fold is None else network.fold
-        heard = listen(model, rows, self._roots, seed=seed, fold=fold)
+        heard = predict_rows(model, rows, self._roots, seed=seed, fold=fold)
         if not answers.shared_speakers:  # whose recordings would all be named again
             known = leaks.listed_recordings(_training_speakers(model), self._found.recordings)
             shared = leaks.shared_recordings(known, heard.recordings)
@@ -246,7 +247,7 @@ class Asked:
             )
         elif validation is not None and len(validation):
             # Weights that carry no temperature: their validation speakers are here to fit one.
-            told = listen(model, validation, self._roots, seed=seed, fold=fold).predictions
+            told = predict_rows(model, validation, self._roots, seed=seed, fold=fold).predictions
             if told is not None:
                 answers.temperatures[seed, fold] = fit_temperature(told)
                 answers.fitted_on = "validation speakers of each fold"
@@ -260,12 +261,7 @@ def added(*counts: Mapping[str, int]) -> dict[str, int]:
         >>> added({"no speaker": 2, "no prediction": 0}, {"no speaker": 1})
         {'no speaker': 3}
     """
-    total: dict[str, int] = {}
-    for part in counts:
-        for reason, count in part.items():
-            if count:
-                total[reason] = total.get(reason, 0) + int(count)
-    return total
+    return dict(sum(map(Counter, counts), Counter()))
 
 
 def _keys(rows: pd.DataFrame) -> pd.MultiIndex:

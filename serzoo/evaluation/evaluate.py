@@ -10,6 +10,7 @@ import pandas as pd
 
 from serzoo import __version__
 from serzoo import corpora as readers
+from serzoo.corpora.folds import refuse_duplicates
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.answers import Asked, added, given, tested
@@ -81,7 +82,7 @@ def evaluate(
     roots = readers.folders(corpora)
     table = readers.read_many(corpora, partial=partial)
     skipped = table.attrs["skipped"]
-    _refuse_duplicates(table)
+    refuse_duplicates(table)
     table, dropped, folds = _take_part(table, protocol, fold)
     if found.predictions is not None:
         asked, answers = None, given(found, table, tested(table, folds, fold))
@@ -141,18 +142,8 @@ def _protocol_of(found: Judged, protocol: str | None, fold: int | None) -> str |
     return protocol
 
 
-def _refuse_duplicates(table: pd.DataFrame) -> None:
-    twice = table[table.duplicated(["corpus", "file", "start"])]
-    if len(twice):
-        raise CorpusError(
-            f"Every file and start may stand once in a table. Received {len(twice)} duplicate rows, the first "
-            f"{twice['corpus'].iloc[0]}: {twice['file'].iloc[0]}."
-        )
-
-
 def _take_part(table: pd.DataFrame, protocol: str | None, fold: int | None):
     """Rows that take part, the others by reason, and the folds of the protocol."""
-    dropped: dict[str, int] = {}
     if protocol is None:
         nobody = table["speaker"].isna()
         if nobody.all():

@@ -14,7 +14,7 @@ from serzoo.evaluation.leaks import COLUMNS, digest
 
 
 class Heard(NamedTuple):
-    """What :func:`listen` found.
+    """What :func:`predict_rows` found.
 
     Attributes:
         predictions: answers for the rows whose recording could be read; None where there is none.
@@ -29,14 +29,13 @@ class Heard(NamedTuple):
     audio_s: float
 
 
-def listen(
+def predict_rows(
     network: Any,
     rows: pd.DataFrame,
     roots: Mapping[str, str | os.PathLike],
     *,
     seed: int = 0,
     fold: int | None = None,
-    note: str | None = None,
 ) -> Heard:
     """Judge rows. A recording that cannot be read is left out and named; the others are judged without it.
 
@@ -46,13 +45,12 @@ def listen(
         roots: root folder of each corpus.
         seed: seed of the network's training.
         fold: fold that the rows are tested in.
-        note: what must stand beside every figure from these rows.
 
     Returns:
         The answers and what was heard.
 
     Example:
-        >>> listen(model, table, {"emodb": "EmoDB"}).audio_s  # doctest: +SKIP
+        >>> predict_rows(model, table, {"emodb": "EmoDB"}).audio_s  # doctest: +SKIP
         942.1
     """
     rows = rows.reset_index(drop=True)
@@ -73,7 +71,6 @@ def listen(
         list(network.classes),
         seed=seed,
         fold=fold,
-        note=note,
         values=values,
     )
     return Heard(told, recordings, failed, sum(clips.samples) / audio.SAMPLE_RATE_HZ)

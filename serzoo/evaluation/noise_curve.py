@@ -86,7 +86,11 @@ def noise_curve(
     subjects = open_subjects(sources)
     if told := [subject.name for subject in subjects if not subject.encoders]:
         raise CorpusError(f"A noise curve needs models that can listen. Received predictions alone: {join(told)}.")
-    subjects += [_Denoised(subjects[0], name) for name in denoise]
+    first = subjects[0]
+    subjects += [
+        Subject(f"{first.name} + {name}", None, first.encoders, first.whole, first.tasks, denoise=name)
+        for name in denoise
+    ]
     names = [subject.name for subject in subjects]
     against = [against] if isinstance(against, str) else list(against or names[:1])
     if unknown := [name for name in against if name not in names]:
@@ -96,7 +100,7 @@ def noise_curve(
             told = "; ".join(f"{each.name}: {join(each.classes, 20)}" for each in (subjects[0], subject))
             raise CorpusError(f"The models of a noise curve must have the same classes. Received: {told}.")
     table = read_tables(corpora, partial)
-    roots = {name: readers.folder(name, root) for name, root in corpora.items()}
+    roots = readers.folders(corpora)
     refuse_copies(subjects, table, roots)
     trained_on = {corpus for subject in subjects for corpus in subject.model(subject.encoders[0]).training_speakers}
     pools = [known_pool(noise), other_pool(other_noise or {}, babble or {}, trained_on, seed)]
@@ -138,21 +142,6 @@ def emotion_parameters(model: Any) -> int:
     import keras
 
     return keras.Model(model.input, model.output["emotion"]).count_params()
-
-
-class _Denoised(Subject):
-    """A model behind a denoiser that it was not trained with."""
-
-    def __init__(self, subject: Subject, denoise: str):
-        super().__init__(f"{subject.name} + {denoise}", None, subject.encoders, subject.whole, subject.tasks)
-        self._denoise = denoise
-
-    def model(self, source: str | Path) -> Any:
-        if str(source) not in self._models:
-            from serzoo import zoo
-
-            self._models[str(source)] = zoo.load(source, denoise=self._denoise)
-        return self._models[str(source)]
 
 
 def _listen(

@@ -1,7 +1,6 @@
 """Pictures of figures. matplotlib is imported when a picture is drawn, and no global state of it is touched."""
 
 import io
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,6 @@ import numpy as np
 
 from serzoo import metrics
 from serzoo.evaluation.figures import interval
-from serzoo.files import replace_file
 
 INK, SOFT_INK = "#1c2733", "#5b6b7b"
 _LEAST_SIDE = 4.0  # inches: two classes leave room for their names and the lines above
@@ -69,24 +67,6 @@ def confusion_png(
     right.spines[:].set_visible(False)
     _headline(figure, axes, textwrap.fill(title, round(_LETTERS_PER_INCH * side)), subtitle, stamp)
     return png(figure)
-
-
-def plot_confusion(path: str | os.PathLike, summary: Mapping[str, Any], title: str = "", stamp: str = "") -> None:
-    """Draw the confusion matrix of a summary into a PNG file.
-
-    Args:
-        path: the file; it is replaced as a whole or not at all.
-        summary: what :func:`serzoo.evaluation.summarize` gave.
-        title: first line above.
-        stamp: what every reader must know.
-
-    Raises:
-        OSError: if the file cannot be written.
-
-    Example:
-        >>> plot_confusion("confusion.png", summary, "cnn_ablstm on ravdess")  # doctest: +SKIP
-    """
-    replace_file(path, summary_png(summary, title, stamp))
 
 
 def summary_png(summary: Mapping[str, Any], title: str = "", stamp: str = "") -> bytes:

@@ -15,6 +15,7 @@ from serzoo import audio
 from serzoo.errors import AudioError, MissingFileError, RunError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.adaptation import tested_were_heard
+from serzoo.evaluation.calibration import NUM_BINS
 from serzoo.evaluation.figures import decimal, interval
 from serzoo.evaluation.plots import summary_png
 from serzoo.files import json_ready, replace_file, to_json
@@ -269,7 +270,7 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         "sound judged": f"{report['audio_s'] / 60:.1f} minutes" if report["audio_s"] else None,
         "intervals": f"{bootstrap['method']} bootstrap over speakers, {bootstrap['resamples']:,} draws, "
         f"seed {bootstrap['seed']}, {100 * bootstrap['level']:.0f} %",
-        "calibration error": "15 bins of equal width, of the probability of the answer",
+        "calibration error": f"{NUM_BINS} bins of equal width, of the probability of the answer",
         "made with": f"serzoo {report['serzoo_version']}",
     }
     return [(key, value) for key, value in facts.items() if value]

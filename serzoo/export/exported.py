@@ -4,7 +4,6 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,11 +16,15 @@ class Exported(Listener):
 
     Args:
         path: the file or folder, for messages.
-        labels: contents of ``labels.json``, as :func:`serzoo.export.about.labels` makes them.
+        text: ``labels.json``, as :func:`serzoo.export.about.labels` makes it.
+
+    Raises:
+        ExportError: if the text is none.
     """
 
-    def __init__(self, path: Path, labels: Mapping[str, Any]):
+    def __init__(self, path: Path, text: bytes | str):
         try:
+            labels = json.loads(text)
             self.name = str(labels["name"])
             self.heads = {"emotion": [str(label) for label in labels["classes"]]}
             self.sample_rate_hz = int(labels["sample_rate_hz"])
@@ -40,15 +43,3 @@ class Exported(Listener):
         Returns:
             ``{"emotion": (batch, classes), "embedding": (batch, features)}`` float32.
         """
-
-
-def to_labels(text: bytes | str, path: Path) -> dict[str, Any]:
-    """Read ``labels.json``.
-
-    Raises:
-        ExportError: if the text is none.
-    """
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ExportError(f"{path} must hold the labels of a serzoo export as JSON. Received: {error}.") from error

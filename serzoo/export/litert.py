@@ -20,7 +20,7 @@ import numpy as np
 from serzoo.audio import MIN_DURATION_S, SAMPLE_RATE_HZ
 from serzoo.errors import ExportError, unknown_name
 from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card, stem
-from serzoo.export.exported import Exported, to_labels
+from serzoo.export.exported import Exported
 from serzoo.export.inference import OUTPUTS, call, inference_model
 from serzoo.export.proof import Report, prove
 from serzoo.export.versions import aside
@@ -84,7 +84,7 @@ class LiteRTExport(Exported):
         try:
             with zipfile.ZipFile(path) as archive:
                 text = archive.read(LABELS)
-            super().__init__(path, to_labels(text, path))
+            super().__init__(path, text)
             self._interpreter = Interpreter(model_path=str(path))
             self._run = self._interpreter.get_signature_runner()
             self._clip = int(self._run.get_input_details()["waveform"]["shape"][1])

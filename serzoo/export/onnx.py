@@ -11,7 +11,7 @@ import numpy as np
 
 from serzoo.errors import ExportError, first_line
 from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card, stem
-from serzoo.export.exported import Exported, to_labels
+from serzoo.export.exported import Exported
 from serzoo.export.inference import OUTPUTS, call, inference_model
 from serzoo.export.proof import Report, prove
 from serzoo.export.versions import aside
@@ -65,7 +65,7 @@ class OnnxExport(Exported):
         try:
             self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
             about = self._session.get_modelmeta().custom_metadata_map
-            super().__init__(path, to_labels(about[LABELS], path))
+            super().__init__(path, about[LABELS])
         except ExportError:
             raise
         except Exception as error:  # the runtime's own classes have no common base but this one

@@ -9,7 +9,7 @@ import tensorflow as tf
 from serzoo.errors import AudioError, ExportError, first_line
 from serzoo.export import speech
 from serzoo.export.about import LABELS, MODEL_CARD, labels, model_card
-from serzoo.export.exported import Exported, to_labels
+from serzoo.export.exported import Exported
 from serzoo.export.fused import fused
 from serzoo.export.inference import call, inference_model
 from serzoo.export.opening import is_trained
@@ -89,7 +89,7 @@ class SavedModelExport(Exported):
             self._loaded = tf.saved_model.load(str(path))
             self._signatures = dict(self._loaded.signatures)
             text = (path / "assets" / LABELS).read_bytes()
-            super().__init__(path, to_labels(text, path))
+            super().__init__(path, text)
             self.run("padded", **padded([np.zeros(self.sample_rate_hz, "float32")]))
         except (tf.errors.OpError, OSError, ValueError, KeyError, IndexError, AttributeError) as error:
             raise ExportError(f"{path} is cut or is no SavedModel that serzoo wrote: {first_line(error)}.") from error

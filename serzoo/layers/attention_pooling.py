@@ -85,8 +85,5 @@ class AttentionPooling(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape, weight_shape=None):
         return (x_shape[0], x_shape[-1])
 
-    def compute_output_spec(self, x, num_frames, weight=None):
-        return keras.KerasTensor((x.shape[0], x.shape[-1]), dtype=self.compute_dtype)
-
     def get_config(self):
         return {**super().get_config(), "units": self.units}

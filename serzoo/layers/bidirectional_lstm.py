@@ -64,9 +64,6 @@ class BidirectionalLSTM(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape):
         return (*x_shape[:2], 2 * self.units)
 
-    def compute_output_spec(self, x, num_frames, training=None):
-        return keras.KerasTensor((*x.shape[:2], 2 * self.units), dtype=self.compute_dtype)
-
     def get_config(self):
         return {**super().get_config(), "units": self.units, "dropout": self.dropout, "use_cudnn": self.use_cudnn}
 

@@ -47,9 +47,5 @@ class CommonSubspace(keras.layers.Layer):
     def compute_output_shape(self, x_shape):
         return (x_shape[0], self.size), tuple(x_shape)
 
-    def compute_output_spec(self, x):
-        common, rest = self.compute_output_shape(x.shape)
-        return keras.KerasTensor(common, dtype=self.compute_dtype), keras.KerasTensor(rest, dtype=self.compute_dtype)
-
     def get_config(self):
         return {**super().get_config(), "size": self.size, "seed": self.seed}

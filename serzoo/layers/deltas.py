@@ -59,9 +59,6 @@ class Deltas(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape):
         return (*x_shape, 3)
 
-    def compute_output_spec(self, x, num_frames):
-        return keras.KerasTensor((*x.shape, 3), dtype="float32")
-
     def get_config(self):
         return {**super().get_config(), "width": self.width}
 

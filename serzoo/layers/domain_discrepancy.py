@@ -41,8 +41,5 @@ class DomainDiscrepancy(keras.layers.Layer):
     def compute_output_shape(self, source_shape, target_shape):
         return (source_shape[0],)
 
-    def compute_output_spec(self, source, target):
-        return keras.KerasTensor((source.shape[0],), dtype="float32")
-
     def get_config(self):
         return {**super().get_config(), "num_source": self.num_source}

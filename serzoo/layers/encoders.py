@@ -13,7 +13,7 @@ _conv = functools.partial(ConvBlock, mask_input=False)
 
 
 def conv_stem(x, num_frames, filters: Sequence[int], *, dropout: float, name: str):
-    """Chain the two convolutions that every encoder reads from: four fifths of the positions end here.
+    """Chain the two convolutions that every encoder reads from; they divide the frames by 4 and the mels by 8.
 
     Args:
         x: spectrogram, shape ``(batch, frames, mels, channels)``.

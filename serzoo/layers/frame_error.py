@@ -41,6 +41,3 @@ class FrameError(keras.layers.Layer):
 
     def compute_output_shape(self, truth_shape, guess_shape, counted_shape):
         return (truth_shape[0],)
-
-    def compute_output_spec(self, truth, guess, counted):
-        return keras.KerasTensor((truth.shape[0],), dtype="float32")

@@ -62,9 +62,6 @@ class GradientReversal(keras.layers.Layer):
     def compute_output_shape(self, x_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, training=None):
-        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-
     def get_config(self):
         return {
             **super().get_config(),

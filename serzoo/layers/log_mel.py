@@ -197,7 +197,7 @@ class LogMel(keras.layers.Layer):
         self._filters = np.concatenate([filters, beyond])[order].astype("float32")
 
     def _dft(self, frames):
-        """Fourier transform by Cooley and Tukey in two steps: ``(batch, frames, window)`` to two of (..., bins)."""
+        """Fourier transform by Cooley and Tukey in two steps: ``(batch, frames, fft_size)`` to two of (..., bins)."""
         (cos1, sin1), (cos2, sin2), (cos3, sin3) = self._turns
         x = ops.reshape(frames, (-1, self._rows, self.fft_size // self._rows))
         real, imag = ops.matmul(cos1, x), -ops.matmul(sin1, x)

@@ -72,9 +72,6 @@ class MixAtSNR(keras.layers.Layer):
     def compute_output_shape(self, waveform_shape, *other_shapes):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, num_samples, noise, noise_num_samples, snr_db):
-        return keras.KerasTensor(waveform.shape, "float32")
-
     def get_config(self):
         return {**super().get_config(), "range_db": self.range_db}
 

@@ -61,9 +61,6 @@ class PriorMatching(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_steps_shape):
         return (x_shape[0],)
 
-    def compute_output_spec(self, x, num_steps, training=None):
-        return keras.KerasTensor((x.shape[0],), dtype="float32")
-
     def get_config(self):
         return {**super().get_config(), "units": self.units, "ramp_steps": self.ramp_steps, "seed": self.seed}
 

@@ -44,8 +44,5 @@ class RandomGain(keras.layers.Layer):
     def compute_output_shape(self, waveform_shape):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, training=None):
-        return keras.KerasTensor(waveform.shape, "float32")
-
     def get_config(self):
         return {**super().get_config(), "min_db": self.min_db, "max_db": self.max_db, "seed": self.seed}

@@ -81,9 +81,6 @@ class RandomNoise(keras.layers.Layer):
     def compute_output_shape(self, waveform_shape, num_samples_shape):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, num_samples, training=None):
-        return keras.KerasTensor(waveform.shape, "float32")
-
     def get_config(self):
         return {
             **super().get_config(),

@@ -58,9 +58,6 @@ class Reverberate(keras.layers.Layer):
     def compute_output_shape(self, waveform_shape, *other_shapes):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, num_samples, room, room_num_samples):
-        return keras.KerasTensor(waveform.shape, "float32")
-
 
 def _convolve(x, h):
     """Convolve two batches of rows, ``(batch, m)`` and ``(batch, n)``, to at least ``m + n - 1`` samples."""

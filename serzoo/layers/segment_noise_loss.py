@@ -67,9 +67,6 @@ class SegmentNoiseLoss(keras.layers.Layer):
     def compute_output_shape(self, probabilities_shape, *other_shapes):
         return (probabilities_shape[0],)
 
-    def compute_output_spec(self, probabilities, clean, num_samples, noise_class):
-        return keras.KerasTensor((probabilities.shape[0],), "float32")
-
     def get_config(self):
         return {
             **super().get_config(),

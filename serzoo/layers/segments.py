@@ -109,9 +109,6 @@ class JoinSegments(keras.layers.Layer):
         rows, batch = x_shape[0], num_segments_shape[0]
         return (batch, rows // batch if rows and batch else None, x_shape[-1])
 
-    def compute_output_spec(self, x, num_segments):
-        return keras.KerasTensor(self.compute_output_shape(x.shape, num_segments.shape), dtype=self.compute_dtype)
-
 
 @keras.saving.register_keras_serializable("serzoo")
 class MaxOverSegments(keras.layers.Layer):
@@ -154,9 +151,6 @@ class MaxOverSegments(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape, num_segments_shape, embedding_shape=None):
         return (x_shape[0], self.units)
-
-    def compute_output_spec(self, x, num_segments, embedding=None):
-        return keras.KerasTensor((x.shape[0], self.units), dtype="float32")
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

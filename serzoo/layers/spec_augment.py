@@ -64,9 +64,6 @@ class SpecAugment(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, num_frames, training=None):
-        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-
     def get_config(self):
         return {
             **super().get_config(),

@@ -39,8 +39,5 @@ class SpecificMap(keras.layers.Layer):
     def compute_output_shape(self, x_shape):
         return tuple(x_shape), tuple(x_shape)
 
-    def compute_output_spec(self, x):
-        return tuple(keras.KerasTensor(x.shape, dtype=self.compute_dtype) for _ in range(2))
-
     def get_config(self):
         return {**super().get_config(), "ridge": self.ridge}

@@ -49,8 +49,5 @@ class SpeechWeight(keras.layers.Layer):
     def compute_output_shape(self, probabilities_shape, x_shape):
         return tuple(x_shape[:2])
 
-    def compute_output_spec(self, probabilities, x):
-        return keras.KerasTensor(x.shape[:2], "float32")
-
     def get_config(self):
         return {**super().get_config(), "segment_frames": self.segment_frames}

@@ -116,9 +116,6 @@ class Standardize(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, num_frames):
-        return keras.KerasTensor(x.shape, dtype="float32")
-
     def get_config(self):
         return {
             **super().get_config(),

@@ -49,8 +49,5 @@ class StatisticsPooling(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape):
         return (x_shape[0], (2 if self.deviation else 1) * x_shape[-1])
 
-    def compute_output_spec(self, x, num_frames):
-        return keras.KerasTensor(self.compute_output_shape(x.shape, num_frames.shape), dtype=self.compute_dtype)
-
     def get_config(self):
         return {**super().get_config(), "deviation": self.deviation}

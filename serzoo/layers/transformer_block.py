@@ -67,9 +67,6 @@ class TransformerBlock(keras.layers.Layer):
     def compute_output_shape(self, x_shape, num_frames_shape):
         return tuple(x_shape)
 
-    def compute_output_spec(self, x, num_frames, training=None):
-        return keras.KerasTensor(x.shape, dtype=self.compute_dtype)
-
     def get_config(self):
         config = {key: getattr(self, key) for key in ("num_heads", "units", "dropout")}
         return {**super().get_config(), **config}

@@ -96,9 +96,6 @@ class WaveletShrinkage(keras.layers.Layer):
     def compute_output_shape(self, waveform_shape, num_samples_shape):
         return tuple(waveform_shape)
 
-    def compute_output_spec(self, waveform, num_samples):
-        return keras.KerasTensor(waveform.shape, "float32")
-
     def get_config(self):
         return {**super().get_config(), "wavelet": self.wavelet, "levels": self.levels, "threshold": self.threshold}
 

@@ -28,6 +28,3 @@ class WeightedSum(keras.layers.Layer):
 
     def compute_output_shape(self, xs_shape):
         return tuple(xs_shape[0])
-
-    def compute_output_spec(self, xs):
-        return keras.KerasTensor(xs[0].shape, dtype=self.compute_dtype)

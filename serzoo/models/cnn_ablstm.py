@@ -41,7 +41,7 @@ def build(
     Args:
         heads: class names of each task, such as ``{"emotion": ["anger", ...], "gender": ["female", "male"]}``; without
             ``"gender"`` the model is ``cnn_ablstm``, the single-task control.
-        frontend: arguments of :class:`serzoo.layers.LogMel`, with ``delta_width`` and ``standardize``.
+        frontend: arguments of :func:`serzoo.layers.front_end`.
         spec_augment: arguments of :class:`serzoo.layers.SpecAugment`; None for no masks.
         conv_filters: maps of the convolutions, five or more of them; those after the fifth are like it.
         lstm_units: units of each direction of the BLSTM.

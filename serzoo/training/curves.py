@@ -1,16 +1,14 @@
 """The course of a run as one picture: losses, accuracies beside chance, lambda."""
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from serzoo.evaluation.plots import INK, SOFT_INK, figure_of, png
 from serzoo.scales import DIMENSIONS
 from serzoo.training.fit import LOG
-
-_INK, _SOFT_INK = "#1c2733", "#5b6b7b"
 
 
 def curves_png(run: str | Path) -> bytes:
@@ -26,18 +24,14 @@ def curves_png(run: str | Path) -> bytes:
     Returns:
         A PNG file; panels that nothing belongs to are left out.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     logs = [_read(path) for path in sorted(Path(run).glob(f"*/{LOG}"))]
     panels = {title: columns for title, columns in _panels(logs[0]).items() if columns} if logs else {}
-    figure = Figure(figsize=(5.2 * max(1, len(panels)), 3.6), dpi=110, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(f"{Path(run).resolve().name}: {len(logs)} trainings", color=_INK, fontsize=11)
+    figure = figure_of(5.2 * max(1, len(panels)), 3.6, dpi=110)
+    figure.suptitle(f"{Path(run).resolve().name}: {len(logs)} trainings", color=INK, fontsize=11)
     for number, (title, columns) in enumerate(panels.items(), start=1):
         axes = figure.add_subplot(1, len(panels), number)
-        axes.set_title(title, color=_INK, fontsize=10)
-        axes.set_xlabel("epoch", color=_SOFT_INK)
+        axes.set_title(title, color=INK, fontsize=10)
+        axes.set_xlabel("epoch", color=SOFT_INK)
         axes.grid(color="#e6ebf0", linewidth=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         if title.endswith("(log)"):
@@ -45,9 +39,7 @@ def curves_png(run: str | Path) -> bytes:
         for i, column in enumerate(columns):
             _draw(axes, logs, column, f"C{i % 10}")
         axes.legend(fontsize=7, frameon=False)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
+    return png(figure)
 
 
 def _panels(log: Mapping[str, np.ndarray]) -> dict[str, list[str]]:

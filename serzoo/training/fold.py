@@ -82,9 +82,10 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
     Raises:
         RunError: as of :func:`serzoo.training.fit.fit`.
     """
-    config, (table, others, sounds, rooms, roots, *_), about, verbose = shared
-    rows_train, rows_validation, _ = fold.split(table)
-    rows_train = with_streams(rows_train, others, fold, transductive=about.get("adaptation") == TRANSDUCTIVE)
+    config, material, about, verbose = shared
+    sounds, roots = material.sounds, material.roots
+    rows_train, rows_validation, _ = fold.split(material.table)
+    rows_train = with_streams(rows_train, material.others, fold, transductive=about.get("adaptation") == TRANSDUCTIVE)
     noise = {"noise": sounds.classes} if sounds else {}
     heads = building.heads_of(config, corpora.protocol(about["classes_of"]).classes, **noise)
     learnt = labels_of(rows_train)
@@ -109,7 +110,7 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
             pipeline.labels(learnt, {name: names for name, names in labels.items() if name not in drawn}),
             labels=labels,
             noise=sounds,
-            rooms=rooms,
+            rooms=material.rooms,
             epochs=about["epochs"],
             total_epochs=config.training.epochs,  # "all" stops where the folds did, on the same schedule
             seed=seed,
@@ -123,10 +124,10 @@ def fit_fold(shared: Shared, fold: Fold, seed: int, folder: Path, source=None) -
 def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, folder: Path) -> None:
     """Train one network, predict its test speakers, and write ``folder``; ``also`` goes into its card, written last."""
     config, material, about, _ = shared
-    table, others, _, _, roots, *_ = material
+    roots = material.roots
     started = time.monotonic()
     model, heads, rows_train, log = fit_fold(shared, fold, seed, folder, source)
-    _, rows_validation, rows_test = fold.split(table)
+    _, rows_validation, rows_test = fold.split(material.table)
     card = _card(rows_train, fold, source, material) | {
         "heads": heads,
         "protocol": about["protocol"],
@@ -137,7 +138,7 @@ def train_fold(shared: Shared, fold: Fold, seed: int, source, also: Mapping, fol
         **also,
     }
     if adaptation := about.get("adaptation"):
-        card["adaptation"] = note_of(adaptation, set(others[TARGET]["corpus"]))
+        card["adaptation"] = note_of(adaptation, set(material.others[TARGET]["corpus"]))
     # Whatever it was trained in, a model is judged as it ships: it computes in float32, with weights kept in float16.
     with fitting.precision("float32"):
         final = building.build(config, heads, card)

@@ -69,7 +69,9 @@ def augmented(
 
 
 def _as_planned(types: Sequence[str], inputs: dict):
-    """Choose between a step of the augmentation and what came before it, by the plan; without types every clip has it.
+    """Make ``chosen(name, after, before)``: clips of type ``name`` get ``after``, others ``before``.
+
+    Without types all get ``after``.
 
     Args:
         types: as of :func:`serzoo.plan.augmentation_types`.

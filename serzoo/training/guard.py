@@ -33,7 +33,8 @@ def guard(
         folds: those to train.
         allowed: whether to go on with what is shared.
         heard: recordings that were trained on before, by the weights that the run starts from.
-        main: rows of the corpora alone, of which no fold hears whom it leaves out; None if all of ``tables`` is heard.
+        main: rows of the protocol's corpora, where ``tables`` holds the streams beside them alone: speakers whom a fold
+            leaves out are not compared in it, unless they stand in ``tables`` or ``heard``, too.
 
     Returns:
         What stands on both sides, by the name of the fold; empty lists where nothing does.

@@ -1,9 +1,9 @@
 """Streams: what trains beside the corpus whose emotions are learnt, each with the labels that it has.
 
 A model with several tasks may take each from another corpus: ``streams`` of its config says which share of every batch
-each has. The stream ``emotion`` is the corpus of the protocol. Any other is named after the only label that is read
-from it, such as ``gender``; of the stream ``unlabelled``, which has no emotions, gender and speaker are read; under
-another name, such as ``target``, none is. Every clip has the labels ``stream`` and ``corpus``.
+each has. The stream ``emotion`` is the corpus of the protocol, with all its labels. Of another stream only the label
+of its own name is read: of ``gender`` the gender. ``unlabelled`` reads gender and speaker, and a name that is no label,
+such as ``target``, reads none. Every clip has the labels ``stream`` and ``corpus``.
 """
 
 from collections.abc import Iterable, Mapping

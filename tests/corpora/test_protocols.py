@@ -7,8 +7,8 @@ from miniature import EMODB_SPEAKERS
 
 from serzoo import corpora
 from serzoo.corpora.folds import (
+    check_folds,
     fixed,
-    guard,
     leave_one_group_out,
     leave_one_speaker_out,
     leave_one_speaker_out_beside_partner,
@@ -257,17 +257,17 @@ def test_a_class_without_training_examples(emodb):
 def test_leaks_are_noticed():
     a, b, c = (("x", name) for name in "abc")
     good = [corpora.Fold(0, (c,), (b,), (a,)), corpora.Fold(1, (a,), (c,), (b,)), corpora.Fold(2, (b,), (a,), (c,))]
-    guard(good, [a, b, c])
+    check_folds(good, [a, b, c])
     with pytest.raises(SpeakerLeakError, match="fold0 shares speakers between its parts: x a"):
-        guard([corpora.Fold(0, (a, c), (b,), (a,)), *good[1:]], [a, b, c])
+        check_folds([corpora.Fold(0, (a, c), (b,), (a,)), *good[1:]], [a, b, c])
     with pytest.raises(SpeakerLeakError, match="x b"):
         corpora.Fold(0, (b, c), (b,), (a,)).split(table_of("x", "abc", ["anger"]))
     with pytest.raises(CorpusError, match="exactly once. This fails for x c"):
-        guard(good[:2], [a, b, c])
+        check_folds(good[:2], [a, b, c])
     with pytest.raises(CorpusError, match="exactly once. This fails for x a"):
-        guard([*good, corpora.Fold(3, (b,), (c,), (a,))], [a, b, c])
+        check_folds([*good, corpora.Fold(3, (b,), (c,), (a,))], [a, b, c])
     with pytest.raises(CorpusError, match="fold0 has no validation speaker"):
-        guard([corpora.Fold(0, (b, c), (), (a,))], [a])
+        check_folds([corpora.Fold(0, (b, c), (), (a,))], [a])
     with pytest.raises(CorpusError, match="in no part of fold0: x d"):
         good[0].split(table_of("x", "abcd", ["anger"]))
 

@@ -85,7 +85,7 @@ def measure(monkeypatch, table, roots):
         subjects = [StandInSubject(name, model) for name, model in models.items()]
         monkeypatch.setattr(curve, "open_subjects", lambda sources: subjects)
         monkeypatch.setattr(curve, "read_tables", lambda corpora, partial: table)
-        monkeypatch.setattr(curve.readers, "folder", lambda name, root: root)
+        monkeypatch.setattr(curve.readers, "folders", lambda roots: roots)
         monkeypatch.setattr(curve, "emotion_parameters", lambda model: 123)
         options = {"snrs_db": [10, -5], "resamples": 50, **options}
         return curve.noise_curve(list(models), {"toy": roots["toy"]}, roots["noise"], **options)

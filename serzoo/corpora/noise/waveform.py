@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 FRAME_S = 0.05
 BELOW_LOUDEST_DB = 40.0
-SHORTEST_S = 0.25
+SHORTEST_SILENCE_S = 0.25
 SILENT_PEAK = 1e-4  # -80 dB below full scale
 
 
@@ -62,5 +62,5 @@ def without_silence(samples: "np.ndarray") -> "np.ndarray":
     edges = np.flatnonzero(np.diff(quiet, prepend=False, append=False)).reshape(-1, 2)
     keep = np.ones(len(frames), bool)
     for first, past in edges:
-        keep[first:past] = (past - first) * FRAME_S < SHORTEST_S
+        keep[first:past] = (past - first) * FRAME_S < SHORTEST_SILENCE_S
     return samples[np.repeat(keep, size)[: len(samples)]]

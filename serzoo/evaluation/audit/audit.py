@@ -103,7 +103,7 @@ def audit(
     given = _Given(
         subjects,
         read_tables(corpora, partial),
-        {name: readers.folder(name, root) for name, root in (corpora or {}).items()},
+        readers.folders(corpora or {}),
         noise or {},
         rooms,
         {"resamples": resamples, "seed": seed},
@@ -175,17 +175,13 @@ def _leakage(given: _Given) -> Results:
 def _transfer(given: _Given) -> Results:
     control = control_of(given.subjects)
     single = _predictions(control, given)
-    results, reasons = {}, {}
-    for subject in given.subjects:
-        if subject is control:
-            continue
-        try:
-            names = (subject.name, control.name)
-            told = transfer(_predictions(subject, given), single, names=names, **given.options)
-            results[subject.name] = {"control": control.name, **told}
-        except SerzooError as error:
-            reasons[subject.name] = str(error)
-    return results, reasons
+
+    def run(subject: Subject) -> dict[str, Any]:
+        names = (subject.name, control.name)
+        told = transfer(_predictions(subject, given), single, names=names, **given.options)
+        return {"control": control.name, **told}
+
+    return _each(given._replace(subjects=[each for each in given.subjects if each is not control]), run)
 
 
 def _robustness(given: _Given) -> Results:

@@ -32,6 +32,7 @@ class Subject:
         encoders: what :func:`serzoo.load` takes for the weights of each fold, all of one seed.
         whole: the weights for other people's speech: those trained on every speaker where there are any.
         tasks: what it was trained for, ``("emotion", "gender")``; empty where that is not known.
+        denoise: name of a denoiser that it was not trained with and is judged behind.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Subject:
         encoders: Sequence[str | Path] = (),
         whole: str | Path | None = None,
         tasks: Sequence[str] = (),
+        denoise: str | None = None,
     ):
         self.name, self.predictions, self.tasks = name, predictions, tuple(tasks)
-        self.encoders, self.whole = tuple(encoders), whole
+        self.encoders, self.whole, self._denoise = tuple(encoders), whole, denoise
         self._models: dict[str, Any] = {}
 
     def model(self, source: str | Path) -> Any:
@@ -53,7 +55,7 @@ class Subject:
 
             with warnings.catch_warnings():  # the report states the licence
                 warnings.filterwarnings("ignore", message=".*not for commercial use")
-                self._models[str(source)] = zoo.load(source)
+                self._models[str(source)] = zoo.load(source, denoise=self._denoise)
         return self._models[str(source)]
 
     @property
