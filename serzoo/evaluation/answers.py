@@ -146,7 +146,7 @@ class Asked:
                 scales.check(self._table, head, scale)
         self._refuse_speakers(self._first, self._networks[0])
 
-    def predict_rows(self) -> Answers:
+    def listen(self) -> Answers:
         """Ask every network for the rows that it may judge.
 
         Raises:
