@@ -18,7 +18,7 @@ from tests.pages import updated
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 CONTROL, MULTI_TASK = "cnn_ablstm", "cnn_ablstm_mtl"
-PROTOCOL = "ravdess8-5fold"
+GAINS = (("ravdess8-5fold", "ravdess8"), ("emodb4-loso", "emodb4-tuned"))  # protocol and tag of the figures
 CROSS = re.compile("^([0-9]+fold-)?cross-")
 ENDS = ("", "_low", "_high")
 
@@ -140,13 +140,18 @@ def _predictions(reported):
 
 
 def gain() -> str:
-    """The multi-task model against its control, as far as both are published with the same recipe but for the head."""
-    reported = registry.configs_folder() / "reported"
-    files = {name: reported / f"{name}.{PROTOCOL}.csv.gz" for name in (CONTROL, MULTI_TASK)}
-    control, multi_task = ({**recipe(config.load(name)), "heads": None} for name in files)
-    if control != multi_task or not all(path.exists() for path in files.values()):
-        return "Not measured with the recipe of today yet: the control still has the one before."
-    return compare_table(files).strip()
+    """The multi-task model against its control, where both are published with the same recipe but for the head."""
+    models = [config.load(name) for name in (CONTROL, MULTI_TASK)]
+    if len({str({**recipe(each), "heads": None}) for each in models}) > 1:
+        return "Not measured with the recipe of today yet: one of the two still has the one before."
+    parts = []
+    for protocol, tag in GAINS:
+        told = {
+            each.name: row for each in models for row in each.reported if (row.protocol, row.tag) == (protocol, tag)
+        }
+        table = compare_table({name: registry.configs_folder() / "reported" / row.file for name, row in told.items()})
+        parts.append(f"`{protocol}`, `{tag}`:\n\n{table.strip()}")
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":
