@@ -169,8 +169,8 @@ def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
 
     Args:
         folder: where to look, at any depth; hidden files and folders are skipped, and links are followed.
-        foreign: list sound in formats that cannot be read, too, such as M4A, and under names that are not valid UTF-8,
-            for whoever names what was left out.
+        foreign: list sound in formats that cannot be read, too, such as M4A, links to files that are gone, and names
+            that are not valid UTF-8, for whoever names what was left out.
 
     Returns:
         Paths that start with ``folder``; empty if there are none.
@@ -193,7 +193,8 @@ def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
     found = below(folder, suffixes, strict=False)
     if not foreign:
         check_names(folder, found)
-    return sorted(path for path in map(folder.joinpath, found) if path.is_file())
+    paths = map(folder.joinpath, found)
+    return sorted(path for path in paths if path.is_file() or (foreign and path.is_symlink() and not path.exists()))
 
 
 def examples() -> list[Path]:

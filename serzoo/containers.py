@@ -27,7 +27,9 @@ from .errors import AudioError, MissingFileError
 
 READABLE = "WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU, CAF, W64, NIST"
 SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph".split())
-FOREIGN_SUFFIXES = frozenset(".m4a .mp4 .aac .wma .webm .amr .3gp .mka".split())  # sound that serzoo cannot read
+FOREIGN_SUFFIXES = frozenset(  # sound that serzoo cannot read
+    ".m4a .m4b .mp4 .mov .aac .wma .webm .weba .mka .mkv .amr .awb .3gp .3ga .avi .spx .qcp".split()
+)
 
 # Where the first chunk starts, how a chunk opens, bytes of its opening that its size counts, alignment, the sound.
 _CHUNKED = {

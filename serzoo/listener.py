@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from serzoo import audio, scales
-from serzoo.errors import AudioError, SerzooError
+from serzoo.errors import AudioError, SerzooError, WeightsError
 
 WHOLE_CLIP_S = 30.0  # longer recordings are judged in windows of this length, so that memory does not grow
 BATCH_S = 60.0  # seconds of sound judged at once: about 130 MB beside the model
@@ -39,6 +39,11 @@ class Listener:
     @property
     def classes(self) -> list[str]:
         """Emotions, in the order of the output ``"emotion"``."""
+        if "emotion" not in self.heads:
+            raise WeightsError(
+                f"{self.name} has lost its classes, as of keras.models.clone_model. A copy is "
+                "type(model).from_config(model.get_config()), with the weights set."
+            )
         return list(self.heads["emotion"])
 
     @property

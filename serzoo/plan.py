@@ -29,9 +29,9 @@ def plan_epoch(
 ) -> dict:
     """Draw one epoch of training.
 
-    Every batch has a fixed number of places for each stream, in the order of the config, and clips are mixed with
-    others of their stream. A stream draws in a balanced way by the label of its own name, where its clips have one; if
-    that is continuous, each labelled clip equally often.
+    Every batch has a fixed number of places for each stream, in the order of the config. Clips are mixed with clips of
+    their stream in the batch, now and then with themselves. A stream draws in a balanced way by the label of its own
+    name, where its clips have one; if that is continuous, each labelled clip equally often.
 
     Args:
         targets: one-hot labels by name, ``(clips, classes)`` each, as from :func:`serzoo.pipeline.labels`; a missing

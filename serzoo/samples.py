@@ -104,7 +104,7 @@ class Array:
     def __init__(self, source, sample_rate_hz: int | None):
         try:
             array = np.asarray(source)
-        except ValueError as error:
+        except (RuntimeError, TypeError, ValueError) as error:  # such as of a tensor of PyTorch that has a gradient
             raise AudioError(f"The source must be a path or an array. Received: {type(source).__name__}.") from error
         if array.dtype.kind not in "fiu" or np.isscalar(source):
             received = array.dtype if isinstance(source, np.ndarray) else type(source).__name__

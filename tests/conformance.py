@@ -44,6 +44,8 @@ def run_layer_conformance(layer, x, lengths, *extra, tolerance=TOLERANCE, zero_p
     outputs = to_numpy(call(inputs))
     assert all(np.isfinite(output).all() for output in outputs)
     check_config_round_trip(layer)
+    check_frozen(layer, call, inputs)
+    check_image_data_format(layer, call, inputs, tolerance)
     check_batch_invariance(call, inputs, tolerance)
     if lengths is not None:
         check_padding_invariance(call, inputs, "x", "lengths", tolerance, zero_padding)
@@ -96,6 +98,28 @@ def check_config_round_trip(layer):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer)
     assert keras.saving.get_registered_name(type(layer)).startswith("serzoo>")
+
+
+def check_frozen(layer, call, inputs):
+    """A frozen layer that is made anew from its config has no weight that a training moves."""
+    frozen = type(layer).from_config({**layer.get_config(), "trainable": False})
+    call(inputs, frozen)
+    assert [weight.path for weight in frozen.variables if weight.trainable] == []
+
+
+def check_image_data_format(layer, call, inputs, tolerance=TOLERANCE):
+    """What a user's ``keras.json`` says of images changes nothing: features are (batch, frames, bands, channels)."""
+    usual = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        again = type(layer).from_config(layer.get_config())
+        call(inputs, again)
+        again.set_weights(layer.get_weights())
+        told = to_numpy(call(inputs, again))
+    finally:
+        keras.config.set_image_data_format(usual)
+    for a, b in zip(to_numpy(call(inputs)), told, strict=True):
+        np.testing.assert_allclose(a, b, tolerance, tolerance, err_msg="with channels_first")
 
 
 def check_batch_invariance(call, inputs, tolerance=TOLERANCE):

@@ -81,11 +81,12 @@ class Protocol:
             kept = kept.loc[alone].reset_index(drop=True)
         return kept, dict(dropped)
 
-    def folds(self, table: "pd.DataFrame") -> list[Fold]:
+    def folds(self, table: "pd.DataFrame", *, trains: bool = True) -> list[Fold]:
         """Make the folds for a table.
 
         Args:
             table: as for :meth:`apply`, before or after it.
+            trains: whether somebody will train on them, and so needs examples of every class.
 
         Returns:
             Speaker-disjoint folds, numbered from 0; over them each speaker is tested exactly once, but where the
@@ -106,7 +107,8 @@ class Protocol:
             train, left_out = self._who_trains([who for who in speakers if who not in {*validation, *test}])
             folds.append(Fold(index, train, tuple(sorted(validation)), tuple(sorted(test)), left_out))
         check_folds(folds, [speaker for fold in folds for speaker in fold.test] if self.one_split else speakers)
-        self._refuse_empty_classes(folds, kept)
+        if trains:
+            self._refuse_empty_classes(folds, kept)
         return folds
 
     def everyone(self, table: "pd.DataFrame") -> Fold:

@@ -43,6 +43,7 @@ _ALIASES = {
 }
 _CANONICAL = {name: emotion for emotion in EMOTIONS for name in (emotion, *_ALIASES[emotion])}
 _GENDERS = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
+_NOBODY = ("-", "?", "n/a", "na", "nan", "none", "null", "unknown")  # one name for people who may be several
 _NO_GENDER = ("-", "?", "diverse", "n/a", "na", "nan", "nb", "non-binary", "none", "o", "other", "u", "unknown", "x")
 
 INFO = CorpusInfo(
@@ -116,8 +117,8 @@ def scan(
     if unknown["emotions"]:
         raise CorpusError(
             f"Unknown emotions in {where}: {join(sorted(unknown['emotions']))}. Known: {', '.join(EMOTIONS)} and their "
-            "usual forms. Rename the others, or read the table with "
-            "serzoo.corpora.read(..., emotions={label: emotion or None})."
+            "usual forms. Rename the others, or read the table and write what is read: "
+            "serzoo.corpora.read(..., emotions={label: emotion or None}).to_csv('mine.csv')."
         )
     if unknown["genders"]:
         raise CorpusError(
@@ -192,6 +193,8 @@ def _row(
                 unknown["genders"].add(str(value).strip())
         elif ours in DIMENSIONS:
             row[ours] = _number(value)
+        elif ours == "speaker" and str(value).strip().lower() in _NOBODY:
+            continue
         else:
             row[ours] = str(value).strip() if ours in COLUMNS else value
     row = {key: value for key, value in row.items() if not _is_nan(value)}
@@ -220,15 +223,19 @@ def _seconds(where: str, number: int, name: str, value: Any) -> float:
     """Read a time: seconds, or as audformat writes it, such as ``0 days 00:00:01.500000``."""
     import pandas as pd
 
-    if str(value).strip().lower() in ("nan", "nat"):
+    if str(value).strip().lower() in ("na", "nan", "nat"):
         return float("nan")
     try:
         try:
             seconds = float(value)
         except (TypeError, ValueError):
+            if "," in str(value):  # which pandas would leave out, and take what is left for nanoseconds
+                raise ValueError("a comma") from None
             seconds = pd.Timedelta(value).total_seconds()
     except ValueError as error:
-        raise CorpusError(f"{name} of row {number} of {where} must be seconds. Received: {value!r}.") from error
+        raise CorpusError(
+            f"{name} of row {number} of {where} must be seconds, with a decimal point. Received: {value!r}."
+        ) from error
     if not 0 <= seconds < float("inf"):
         raise CorpusError(f"{name} of row {number} of {where} must be 0 s or more. Received: {value!r}.")
     return seconds

@@ -59,7 +59,8 @@ def _decode(path: Path, encoding: str | None) -> str:
     except (UnicodeDecodeError, LookupError) as error:
         raise CorpusError(
             f"The table {path.name!r} is not {encoding or 'UTF-8'}: {error}. "
-            "Save it as UTF-8, or name its encoding: serzoo.corpora.read(..., encoding='cp1252')."
+            "Save it as UTF-8, or name its encoding and write what is read: serzoo.corpora.read(..., "
+            "encoding='cp1252').to_csv('mine.csv')."
         ) from error
 
 

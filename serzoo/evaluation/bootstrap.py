@@ -22,6 +22,7 @@ from serzoo.evaluation.predictions import arrays, classes
 
 METHODS = ("bca", "percentile", "studentised")
 DEFAULT_METHOD = "studentised"
+MIN_SPEAKERS = 3  # of two, the only draw that has a standard error is that of both: it says nothing about the spread
 _CHUNK_BYTES = 16 * 2**20
 _NO_SPREAD = 1e-9  # of figures, which are about 1: what rounding leaves of 0
 
@@ -51,7 +52,8 @@ class Intervals(NamedTuple):
 
     Attributes:
         value: figures of all speakers, shape ``(figures,)``.
-        low: lower ends, shape ``(figures,)``; NaN where there are fewer than two speakers, or in one of the groups.
+        low: lower ends, shape ``(figures,)``; NaN where there are fewer than three speakers, or in one of the groups,
+            and where a single speaker makes the figure, as the recall of a class that nobody else has.
         high: upper ends, shape ``(figures,)``.
     """
 
@@ -144,7 +146,7 @@ def intervals(
         sizes = np.unique(strata, return_counts=True)[1]
     total = counts.sum(axis=0)[None]
     value = statistic(total)[0]
-    if min(sizes) < 2:
+    if min(sizes) < MIN_SPEAKERS:
         return Intervals(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
     spread = _by_influence(influence, counts) if influence else _by_jackknife(statistic, counts)
     drawn, spreads = [], []
@@ -153,14 +155,16 @@ def intervals(
         if method == "studentised":
             spreads.append(spread(times, sums))
     draws = np.concatenate(drawn)
+    left_one_out = statistic(total - counts)  # (speakers, figures)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     if method == "studentised":
         ends = _studentised(value, spread(np.ones((1, len(counts))), total)[0], draws, np.concatenate(spreads), tails)
     else:
         tails = np.repeat(tails[:, None], len(value), axis=1)  # (2, figures)
         if method == "bca":
-            tails = _bca_tails(tails, value, draws, statistic(total - counts))
+            tails = _bca_tails(tails, value, draws, left_one_out)
         ends = np.array([_quantiles(draws[:, i], tails[:, i]) for i in range(len(value))])
+    ends[np.isnan(left_one_out).any(axis=0)] = np.nan
     return Intervals(value, ends[:, 0], ends[:, 1])
 
 
@@ -192,7 +196,7 @@ def _studentised(value, error, draws, spreads, tails) -> np.ndarray:
     for i in range(len(value)):
         reached = draws[~np.isnan(draws[:, i]), i]
         if not error[i] > _NO_SPREAD and len(reached):
-            ends[i] = _quantiles(reached, tails)  # all speakers alike, or only one of them has the class
+            ends[i] = _quantiles(reached, tails)  # all speakers alike
         elif len(reached):
             low, high = _quantiles(scaled[:, i], tails)
             ends[i] = np.clip([value[i] - high * error[i], value[i] - low * error[i]], reached.min(), reached.max())

@@ -153,7 +153,7 @@ def _take_part(table: pd.DataFrame, protocol: str | None, fold: int | None):
         return table[~nobody].reset_index(drop=True), added({"no speaker": int(nobody.sum())}), None
     chosen = readers.protocol(protocol)
     table, dropped = chosen.apply(table)
-    folds = chosen.folds(table)
+    folds = chosen.folds(table, trains=False)
     if fold is not None and not 0 <= fold < len(folds):
         raise CorpusError(f"Protocol {protocol} has the folds 0 to {len(folds) - 1}. Received: {fold}.")
     left = int((~tested(table, folds, fold)).sum())

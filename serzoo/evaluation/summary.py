@@ -14,7 +14,13 @@ import pandas as pd
 from serzoo import metrics
 from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.bootstrap import DEFAULT_METHOD, SpeakerConfusions, intervals, speaker_confusions
+from serzoo.evaluation.bootstrap import (
+    DEFAULT_METHOD,
+    MIN_SPEAKERS,
+    SpeakerConfusions,
+    intervals,
+    speaker_confusions,
+)
 from serzoo.evaluation.continuous import continuous
 from serzoo.evaluation.influence import influences
 
@@ -46,7 +52,7 @@ def summarize(
         ``n`` (utterances), ``num_rows`` (utterances times seeds), ``num_speakers``, ``folds`` and ``seeds`` (how many);
         ``chance``: UA of guessing, one over the classes that occur;
         ``dropped``: how many rows were left out for which reason; ``warnings`` and ``notes``: sentences.
-        Ends of intervals are NaN where there is one speaker only, figures where there is no example.
+        Ends of intervals are NaN where there are fewer than three speakers, figures where there is no example.
 
     Raises:
         CorpusError: if the table is not valid, holds several conditions, or no row with a known truth.
@@ -253,9 +259,9 @@ def _mean_and_std(values: list[float]) -> dict[str, Any]:
 
 def _warnings(table: pd.DataFrame, confusions: SpeakerConfusions, occurring: np.ndarray) -> list[str]:
     found = []
-    if len(confusions.speakers) == 1:
-        name = "/".join(confusions.speakers[0])
-        found.append(f"one speaker only ({name}): there is nothing to draw, so no interval")
+    if len(confusions.speakers) < MIN_SPEAKERS:
+        names = ", ".join(map("/".join, confusions.speakers))
+        found.append(f"fewer than {MIN_SPEAKERS} speakers ({names}): no interval")
     elif len(confusions.speakers) < 10:
         found.append(f"{len(confusions.speakers)} speakers only: the intervals are too narrow")
     absent = [label for label, occurs in zip(confusions.labels, occurring, strict=True) if not occurs]

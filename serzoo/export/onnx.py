@@ -113,6 +113,9 @@ def _describe(path: Path, about: Mapping[str, str]) -> None:
     import onnx
 
     proto = onnx.load(str(path))
+    outputs = sorted(proto.graph.output, key=lambda output: OUTPUTS.index(output.name))
+    del proto.graph.output[:]
+    proto.graph.output.extend(outputs)  # whoever takes the first gets the probabilities
     for value in (*proto.graph.input, *proto.graph.output):
         for axis, dim in zip(("batch", "samples"), value.type.tensor_type.shape.dim, strict=False):
             if not dim.dim_value:

@@ -53,4 +53,7 @@ def _block_sums(x, size):
     """Sum every ``size`` neighbours, ``(batch, samples)`` to ``(batch, ceil(samples / size))``."""
     # A fixed pad, and a pooling that drops what is left over: no size depends on the number of samples.
     x = ops.pad(x, [[0, 0], [0, size - 1]])
-    return ops.average_pool(x[:, :, None], size, strides=size, padding="valid")[:, :, 0] * size
+    return (
+        ops.average_pool(x[:, :, None], size, strides=size, padding="valid", data_format="channels_last")[:, :, 0]
+        * size
+    )

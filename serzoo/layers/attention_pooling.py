@@ -60,7 +60,8 @@ class AttentionPooling(keras.layers.Layer):
             weight: as of the call.
 
         Returns:
-            float32, shape ``(batch, frames)``: not negative, zero beyond ``num_frames``, each row with sum 1.
+            float32, shape ``(batch, frames)``: not negative, zero beyond ``num_frames``, each row with sum 1, or with
+            sum 0 for a clip without a frame that counts.
         """
         hidden = ops.cast(x, self.compute_dtype)
         if self.units is not None:
@@ -68,11 +69,11 @@ class AttentionPooling(keras.layers.Layer):
             hidden = ops.tanh(hidden + ops.cast(self.bias, self.compute_dtype))
         score = ops.matmul(hidden, ops.cast(self.query, self.compute_dtype))[..., 0]  # (batch, frames)
         mask = valid_mask(num_frames, ops.shape(x)[1])
-        score = ops.where(mask, ops.cast(score, "float32"), -1e30)
+        weight = 1.0 if weight is None else ops.cast(weight, "float32")
+        weight = ops.where(mask, weight, 0.0)
+        score = ops.where(weight > 0.0, ops.cast(score, "float32"), -1e30)
         # Keras's softmax warns of an axis of length 1, which a short clip has by right.
-        alpha = ops.exp(score - ops.max(score, axis=-1, keepdims=True)) * ops.cast(mask, "float32")
-        if weight is not None:
-            alpha = alpha * ops.where(mask, ops.cast(weight, "float32"), 0.0)
+        alpha = ops.exp(score - ops.max(score, axis=-1, keepdims=True)) * weight
         return alpha / ops.maximum(ops.sum(alpha, axis=-1, keepdims=True), 1e-30)
 
     def call(self, x, num_frames, weight=None):

@@ -39,10 +39,12 @@ class BidirectionalLSTM(keras.layers.Layer):
         self.units = units
         self.dropout = dropout
         self.use_cudnn = use_cudnn
-        options = {"return_sequences": True, "use_cudnn": use_cudnn, "dtype": self.dtype_policy}
-        self.forward = keras.layers.LSTM(units, name="forward", **options)
-        self.backward = keras.layers.LSTM(units, name="backward", **options)
-        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="drop") if dropout else None
+        options = {"dtype": self.dtype_policy, "trainable": self.trainable}
+        self.forward, self.backward = (
+            keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, name=name, **options)
+            for name in ("forward", "backward")
+        )
+        self.drop = keras.layers.Dropout(dropout, name="drop", **options) if dropout else None
 
     def build(self, x_shape, num_frames_shape):
         """Build the two recurrent layers."""

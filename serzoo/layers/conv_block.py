@@ -67,6 +67,7 @@ class ConvBlock(keras.layers.Layer):
             raise ValueError(f"ConvBlock: kernel_size must be odd. Received: {kernel_size!r}.")
         # With stride 1 and an odd kernel `same` is the symmetric padding, without a padded copy of the input.
         self._pads = self.strides != (1, 1) and self.kernel_size != (1, 1)
+        options = {"dtype": self.dtype_policy, "trainable": self.trainable}
         self.conv = keras.layers.Conv2D(
             filters,
             self.kernel_size,
@@ -74,11 +75,12 @@ class ConvBlock(keras.layers.Layer):
             padding="valid" if self.strides != (1, 1) else "same",
             use_bias=False,
             kernel_initializer="he_normal",
-            dtype=self.dtype_policy,
+            data_format="channels_last",
             name="conv",
+            **options,
         )
-        self.norm = FrameBatchNormalization(momentum, dtype=self.dtype_policy, name="norm")
-        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="drop") if dropout else None
+        self.norm = FrameBatchNormalization(momentum, name="norm", **options)
+        self.drop = keras.layers.Dropout(dropout, name="drop", **options) if dropout else None
 
     def build(self, x_shape, num_frames_shape):
         """Build the convolution and the normalisation."""
@@ -161,5 +163,5 @@ def _max_pool(x, size):
     if max(size) > 2:
         # `same` would put some of its padding in front, by the length; -3e4 is within the range of float16.
         x = ops.pad(x, [[0, 0], [0, size[0] - 1], [0, size[1] - 1], [0, 0]], constant_values=-3e4)
-        return ops.max_pool(x, size, strides=size, padding="valid")
-    return ops.max_pool(x, size, strides=size, padding="same")
+        return ops.max_pool(x, size, strides=size, padding="valid", data_format="channels_last")
+    return ops.max_pool(x, size, strides=size, padding="same", data_format="channels_last")

@@ -18,7 +18,7 @@ class FrameBatchNormalization(keras.layers.Layer):
         epsilon: added to the variance.
 
     Call arguments:
-        x: features, shape ``(batch, frames, bands, channels)``.
+        x: features, shape ``(batch, frames, bands, channels)``; finite in the padding, too.
         num_frames: valid frames of each clip, integers of shape ``(batch,)``.
         training: whether to use and record the batch's statistics, or to use the moving ones; a frozen layer
             (``trainable = False``) always uses the moving ones.
@@ -39,15 +39,11 @@ class FrameBatchNormalization(keras.layers.Layer):
 
     def build(self, x_shape, num_frames_shape):
         """Create scale, offset and moving statistics, one value a channel."""
-        shape = (x_shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones", autocast=False)
-        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros", autocast=False)
-        self.moving_mean = self.add_weight(
-            name="moving_mean", shape=shape, initializer="zeros", trainable=False, autocast=False
-        )
-        self.moving_variance = self.add_weight(
-            name="moving_variance", shape=shape, initializer="ones", trainable=False, autocast=False
-        )
+        options = {"shape": (x_shape[-1],), "dtype": "float32", "autocast": False}
+        self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **options)
+        self.moving_mean = self.add_weight(name="moving_mean", initializer="zeros", trainable=False, **options)
+        self.moving_variance = self.add_weight(name="moving_variance", initializer="ones", trainable=False, **options)
 
     def call(self, x, num_frames, training=None):
         mask = valid_mask(num_frames, ops.shape(x)[1])[:, :, None]  # (batch, frames, 1)

@@ -38,9 +38,16 @@ class FrameDecoder(keras.layers.Layer):
         """Build the two layers."""
         frames = self.upsampling * like_shape[-1]
         self.hidden = keras.layers.Conv1D(
-            self.units, 5, padding="same", activation="relu", dtype=self.dtype_policy, name="hidden"
+            self.units,
+            5,
+            padding="same",
+            data_format="channels_last",
+            activation="relu",
+            dtype=self.dtype_policy,
+            trainable=self.trainable,
+            name="hidden",
         )
-        self.frames = keras.layers.Dense(frames, dtype="float32", name="frames")
+        self.frames = keras.layers.Dense(frames, dtype="float32", trainable=self.trainable, name="frames")
         self.hidden.build(x_shape)
         self.frames.build((*x_shape[:-1], self.units))
 

@@ -60,7 +60,8 @@ class MaskSteps(keras.layers.Layer):
         starts = ops.cast((draw < self.share / self.span) | first, "float32")
         # A step is hidden if a span starts there or up to span - 1 steps before it.
         padded = ops.concatenate([ops.zeros_like(starts[:, :1])] * (self.span - 1) + [starts], axis=1)
-        hidden = ops.max_pool(padded[:, :, None], self.span, strides=1, padding="valid")[:, :, 0] > 0
+        spread = ops.max_pool(padded[:, :, None], self.span, strides=1, padding="valid", data_format="channels_last")
+        hidden = spread[:, :, 0] > 0
         hidden = hidden & valid
         return ops.where(hidden[:, :, None], ops.cast(self.vector, x.dtype), x), hidden
 

@@ -8,7 +8,7 @@ from serzoo.layers.mix_at_snr import mean_square
 
 @keras.saving.register_keras_serializable("serzoo")
 class Mixup(keras.layers.Layer):
-    r"""Mix each clip with another clip of the batch, at equal loudness; in training only.
+    r"""Mix each clip with a clip of the batch, at equal loudness; in training only.
 
     .. math:: y = r_x \frac{w x / r_x + (1 - w) z / r_z}{\sqrt{w^2 + (1 - w)^2}}
 

@@ -41,8 +41,9 @@ class PriorMatching(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.reversal = GradientReversal(ramp_steps=ramp_steps, dtype="float32", name="reversal")
-        self.hidden = [keras.layers.Dense(units, "relu", dtype="float32", name=f"hidden{i}") for i in (1, 2)]
-        self.score = keras.layers.Dense(1, dtype="float32", name="score")
+        options = {"dtype": "float32", "trainable": self.trainable}
+        self.hidden = [keras.layers.Dense(units, "relu", name=f"hidden{i}", **options) for i in (1, 2)]
+        self.score = keras.layers.Dense(1, name="score", **options)
 
     def build(self, x_shape, num_steps_shape):
         """Build the discriminator."""

@@ -91,7 +91,7 @@ class SegmentClassifier(keras.layers.Layer):
         # A fixed pad, and a pooling that drops what is left over: no size depends on the number of frames.
         size = self.segment_frames
         x = ops.pad(x, [[0, 0], [0, size - 1], [0, 0]])
-        return ops.average_pool(x, size, strides=size, padding="valid") * size
+        return ops.average_pool(x, size, strides=size, padding="valid", data_format="channels_last") * size
 
 
 def noise_segment_samples(model) -> int | None:

@@ -95,7 +95,8 @@ def segment_noise_classes(clean, num_samples, noise_class, num_classes, segment_
     blocks = (ops.cast(num_samples, "int32") + BLOCK_SAMPLES - 1) // BLOCK_SAMPLES
     valid = ops.cast(valid_mask(blocks, ops.shape(active)[1]), "float32")
     counts = ops.pad(ops.stack([active, valid], axis=-1), [[0, 0], [0, size - 1], [0, 0]])
-    counts = ops.average_pool(counts, size, strides=size, padding="valid")  # (batch, segments, 2)
+    counts = ops.average_pool(counts, size, strides=size, padding="valid", data_format="channels_last")
+    # (batch, segments, 2)
     spoken = counts[..., 0] > min_active * counts[..., 1]
     clean_class, alone = num_classes - 2, num_classes - 1
     mixed = ops.cast(noise_class, "int32")[:, None]

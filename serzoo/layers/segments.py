@@ -138,7 +138,7 @@ class MaxOverSegments(keras.layers.Layer):
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.units = units
-        self.dense = keras.layers.Dense(units, activation="softmax", dtype="float32", name="dense")
+        self.dense = keras.layers.Dense(units, "softmax", dtype="float32", trainable=self.trainable, name="dense")
 
     def build(self, x_shape, num_segments_shape, embedding_shape=None):
         """Build the classifier."""

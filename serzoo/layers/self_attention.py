@@ -41,8 +41,9 @@ class SelfAttention(keras.layers.Layer):
         self.key_size = key_size
         self.dropout = dropout
         self.seed = seed
+        options = {"dtype": self.dtype_policy, "trainable": self.trainable}
         self.heads = keras.layers.MultiHeadAttention(
-            num_heads, key_size, dropout=dropout, use_bias=False, seed=seed, dtype=self.dtype_policy, name="heads"
+            num_heads, key_size, dropout=dropout, use_bias=False, seed=seed, name="heads", **options
         )
 
     def build(self, x_shape, num_frames_shape):

@@ -134,7 +134,7 @@ class SpectralSubtraction(keras.layers.Layer):
         frame = ops.arange(ops.shape(power)[1], dtype="int32")[None, :]
         last = (ops.cast(num_samples, "int32") // self._hop_size)[:, None] - 1  # frame i starts at (i - 1) * hop
         whole = ops.cast((frame >= 1) & (frame <= last), "float32")[:, :, None]
-        pool = {"strides": 1, "padding": "same"}
+        pool = {"strides": 1, "padding": "same", "data_format": "channels_last"}
         total = ops.average_pool(power * whole, self._smoothing, **pool)
         count = ops.average_pool(whole, self._smoothing, **pool)
         smooth = ops.where(whole > 0, total / ops.maximum(count, _TINY), _HUGE)

@@ -28,7 +28,7 @@ class Standardize(keras.layers.Layer):
             smallest that occur, and so large that a constant band, as in digital silence, comes out as 0.
 
     Call arguments:
-        x: features, shape ``(batch, frames, mels, channels)``.
+        x: features, shape ``(batch, frames, mels, channels)``; finite in the padding, too.
         num_frames: valid frames of each clip, integers of shape ``(batch,)``.
 
     Output shape:

@@ -46,7 +46,7 @@ class TransformerBlock(keras.layers.Layer):
             raise ValueError(
                 f"TransformerBlock: num_heads must divide {features} features. Received: {self.num_heads}."
             )
-        options = {"dtype": self.dtype_policy}
+        options = {"dtype": self.dtype_policy, "trainable": self.trainable}
         self.attention = SelfAttention(self.num_heads, features // self.num_heads, name="attention", **options)
         self.norms = [keras.layers.LayerNormalization(epsilon=1e-5, name=f"norm{i}", **options) for i in (1, 2)]
         self.hidden = keras.layers.Dense(self.units, "gelu", name="hidden", **options)

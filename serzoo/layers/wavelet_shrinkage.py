@@ -103,13 +103,14 @@ class WaveletShrinkage(keras.layers.Layer):
         """One level down: ``(batch, size)`` to two of ``(batch, (size + taps - 1) // 2)``."""
         taps = len(self._analysis)
         x = ops.pad(x, [[0, 0], [taps - 2, taps - 1]])
-        bands = ops.conv(x[:, :, None], self._analysis, strides=2, padding="valid")
+        bands = ops.conv(x[:, :, None], self._analysis, strides=2, padding="valid", data_format="channels_last")
         return bands[:, :, 0], bands[:, :, 1]
 
     def _joined(self, approximation, detail):
         """One level up: two of ``(batch, size)`` to ``(batch, 2 * size - taps + 2)``."""
         bands = ops.stack([approximation, detail], axis=-1)
-        pairs = ops.conv(bands, self._synthesis, strides=1, padding="valid")  # (batch, size - taps / 2 + 1, 2)
+        pairs = ops.conv(bands, self._synthesis, strides=1, padding="valid", data_format="channels_last")
+        # (batch, size - taps / 2 + 1, 2)
         return ops.reshape(pairs, (-1, 2 * ops.shape(pairs)[1]))
 
     def _shrunk(self, detail, num_valid, sigma, num_samples):

@@ -72,13 +72,19 @@ def build(
     # --- trunk, on segments -------------------------------------------------------------------------------------
     for i, filters in enumerate(conv_filters, start=1):
         x = keras.layers.Conv2D(
-            filters, (5, 3), padding="same", use_bias=not conv_norm, kernel_initializer="he_normal", name=f"conv{i}"
+            filters,
+            (5, 3),
+            padding="same",
+            data_format="channels_last",
+            use_bias=not conv_norm,
+            kernel_initializer="he_normal",
+            name=f"conv{i}",
         )(x)
         if conv_norm:
             x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{i}")(x)
         x = keras.layers.LeakyReLU(SLOPE, name=f"relu{i}")(x)
         if i == 1:
-            x = keras.layers.MaxPooling2D(2, name="pool")(x)
+            x = keras.layers.MaxPooling2D(2, data_format="channels_last", name="pool")(x)
     # (batch * segments, frames/2, mels/2, filters)
     x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3]), name="flatten")(x)
     x = keras.layers.Dense(linear_units, name="linear")(x)  # (batch * segments, frames/2, linear)

@@ -70,7 +70,9 @@ def build(
     # --- trunk --------------------------------------------------------------------------------------------------
     x = keras.layers.Dense(width, use_bias=False, name="projection")(x)  # (batch, frames/4, width), 0 in padding
     x, _ = layers.MaskSteps(mask_share, mask_span, seed=seed, name="mask")(x, n)
-    position = keras.layers.DepthwiseConv1D(31, padding="same", use_bias=False, activation="gelu", name="positions")(x)
+    position = keras.layers.DepthwiseConv1D(
+        31, padding="same", data_format="channels_last", use_bias=False, activation="gelu", name="positions"
+    )(x)
     x = keras.layers.Add(name="placed")([x, position])
     outputs = []
     for i in range(1, num_blocks + 1):

@@ -1,11 +1,12 @@
 """What is asked of the data before the first step, so that no training ends in a task that could not be learnt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from serzoo import building, registry, scales
 from serzoo.errors import ConfigError, RunError
+from serzoo.models.classifier import Classifier
 from serzoo.plan import AUGMENTATION, augmentation_types
 from serzoo.training.fit import clear_session
 from serzoo.training.layerwise import layer_shares
@@ -14,18 +15,22 @@ from serzoo.training.streams import LABELS, MAIN, files_of, refuse_one_value
 NOISE = "noise"
 
 
-def check_model(config, classes: Sequence[str]) -> None:
+def check_model(config, classes: Sequence[str], starts: Iterable[Classifier] = ()) -> None:
     """Check that the model can be built, with heads that somebody can judge, and what only training adds to it.
 
     Args:
         config: the model's config.
         classes: those of emotion.
+        starts: trained models whose weights it is to take.
 
     Raises:
         ConfigError: if it cannot.
+        WeightsError: if it cannot start from one of them.
     """
     heads = building.heads_of(config, classes)
     model = building.build(config, heads)
+    for start in starts:
+        building.copy_weights(start, model)
     layer_shares(model, config)
     graph = registry.training_graph(config.name)
     if config.objectives and graph is None:

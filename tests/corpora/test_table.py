@@ -96,6 +96,12 @@ def test_columns_and_labels_of_another_name(tmp_path, name, mark):
     ]
 
 
+@pytest.mark.parametrize("nobody", ["NA", "nan", "N/A", "unknown", " ", "?"])
+def test_people_without_a_name_are_not_one_speaker(tmp_path, nobody):
+    table = corpora.read("table", write(tmp_path, f"file,emotion,speaker\na.wav,fear,{nobody}\nb.wav,fear,Nadia\n"))
+    assert table["speaker"].fillna("").tolist() == ["", "Nadia"]
+
+
 def test_genders_of_another_language_are_told(tmp_path):
     path = write(tmp_path, "file,emotion,gender\na.wav,fear,w\nb.wav,fear,diverse\n")
     with pytest.raises(CorpusError, match="Unknown genders in 'labels.csv': w. Known: f, female, woman, m, male, man"):
@@ -290,7 +296,9 @@ def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
         ("file,emotion\n", "'labels.csv' has no rows"),
         ("", "'labels.csv' has no rows"),
         ('file,emotion\n"a.wav,fear\n', "no CSV with the delimiter ','"),
-        ("file,emotion,start\na.wav,fear,soon\n", "start of row 1 of 'labels.csv' must be seconds. Received: 'soon'"),
+        ("file,emotion,start\na.wav,fear,soon\n", "start of row 1 of 'labels.csv' must be seconds, .*: 'soon'"),
+        ("file;emotion;start\na.wav;fear;0,25\n", "must be seconds, with a decimal point. Received: '0,25'"),
+        ("file;emotion;start\na.wav;fear;0,5 s\n", "must be seconds, with a decimal point. Received: '0,5 s'"),
         ("file,emotion,start\na.wav,fear,-1\n", "must be 0 s or more"),
         ("file,emotion,start,end\na.wav,fear,2,1\n", "must end after it starts. Received: start 2.0, end 1.0"),
         (

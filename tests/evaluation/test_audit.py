@@ -18,6 +18,7 @@ from serzoo.errors import CorpusError, MissingFileError, RunError, SpeakerLeakEr
 from serzoo.evaluation import leaks, summarize
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.audit import PARTS, Subject, audit, leakage, open_subjects, probes
+from serzoo.evaluation.audit.robustness import _verdict as verdict_of_robustness
 from serzoo.evaluation.audit.subjects import heard, sample
 from serzoo.evaluation.noise_curve import noise_curve
 from serzoo.files import RECORDINGS, to_json
@@ -135,6 +136,17 @@ def test_conditions_are_judged_by_who_never_heard_the_speaker(whole):
         clean = summarize(told[told["condition"] == "clean"], 10)
         assert by_name[name]["ua"]["value"] == own["ua"]["value"]
         assert by_name[name]["fall"]["value"] == pytest.approx(own["ua"]["value"] - clean["ua"]["value"])
+
+
+def test_the_worst_condition_is_one_that_it_falls_under():
+    def entry(condition, value, high):
+        return {"condition": condition, "fall": {"value": value, "ci_low": -1.0, "ci_high": high}}
+
+    ua = {"ua": {"value": 0.8, "ci_low": 0.7, "ci_high": 0.9}}
+    found = [ua, entry("white 0 dB", -0.1, -0.05), entry("clipped 10 %", -0.2, 0.1)]
+    told = verdict_of_robustness(found)
+    assert "under 1 of 2 conditions, most under white 0 dB: -10.0" in told and "told under clipped 10 %." in told
+    assert "falls under 0 of 1 conditions. No fall can be told under clipped 10 %." in verdict_of_robustness(found[::2])
 
 
 def test_loudness_changes_nothing_where_the_input_is_standardised(whole):

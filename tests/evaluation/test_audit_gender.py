@@ -155,11 +155,11 @@ def test_rows_without_a_gender_change_nothing():
 
 def test_women_and_men_are_drawn_apart():
     """As many women as there are stand in each draw, so their number is certain; drawn together it is not."""
-    women = np.array([[1.0], [0.0], [1.0], [0.0], [0.0]])
-    apart = intervals(women, lambda sums: sums, method="percentile", strata=["f", "m", "f", "m", "m"])
+    women = np.array([[1.0], [0.0], [1.0], [0.0], [0.0], [1.0]])
+    apart = intervals(women, lambda sums: sums, method="percentile", strata=["f", "m", "f", "m", "m", "f"])
     together = intervals(women, lambda sums: sums, method="percentile")
-    assert [float(end[0]) for end in apart] == [2, 2, 2]
-    assert together.low[0] < 2 < together.high[0]
+    assert [float(end[0]) for end in apart] == [3, 3, 3]
+    assert together.low[0] < 3 < together.high[0]
 
 
 def test_strata_against_a_naive_bootstrap():

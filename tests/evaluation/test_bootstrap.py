@@ -152,19 +152,22 @@ def test_stream_of_draws_is_frozen():
 
 
 def test_edges():
-    alone = bootstrap.intervals(np.array([[3.0, 4.0]]), accuracy)
-    assert alone.value[0] == 0.75
-    assert np.isnan([alone.low[0], alone.high[0]]).all()
-    alone = bootstrap.intervals(np.full((3, 2), 4.0), accuracy, strata=["f", "m", "m"])  # one woman is in every draw
+    for few in ([[3.0, 4.0]], [[4.0, 4.0], [2.0, 4.0]]):
+        alone = bootstrap.intervals(np.array(few), accuracy)
+        assert alone.value[0] == 0.75
+        assert np.isnan([alone.low[0], alone.high[0]]).all()
+    strata = ["f", "f", "m", "m", "m"]  # both women, or one of them twice
+    alone = bootstrap.intervals(np.full((5, 2), 4.0), accuracy, strata=strata)
     assert alone.value[0] == 1 and np.isnan([alone.low[0], alone.high[0]]).all()
     for method in bootstrap.METHODS:
         perfect = bootstrap.intervals(np.full((5, 2), 4.0), accuracy, method=method)
         assert [*perfect.value, *perfect.low, *perfect.high] == [1, 1, 1]
-    # The only speaker with the class is not in every draw: those draws are left out, not counted as 0.
-    counts = np.zeros((3, 2, 2))
-    counts[:, 0, 0], counts[0, 1, 1] = 5, 5
-    rare = bootstrap.intervals(counts, metrics.recalls)
-    assert [*rare.low, *rare.high] == [1, 1, 1, 1]
+    # What a single speaker has says nothing about others; of two, draws with neither are left out, not counted as 0.
+    counts = np.zeros((4, 3, 3))
+    counts[:, 0, 0], counts[0, 1, 1], counts[:2, 2, 2] = 5, 5, 5
+    for method in bootstrap.METHODS:
+        rare = bootstrap.intervals(counts, metrics.recalls, method=method)
+        np.testing.assert_array_equal([rare.low, rare.high], [[1, np.nan, 1], [1, np.nan, 1]])
     with pytest.raises(UnknownNameError, match="'bac'. Did you mean 'bca'"):
         bootstrap.intervals(counts, metrics.recalls, method="bac")
 

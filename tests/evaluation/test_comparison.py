@@ -86,7 +86,7 @@ def test_summary_text(runs):
     one = toy_predictions(num_speakers=1, num_seeds=1, num_folds=1)
     alone = summary_text(summarize(one[one["truth"] != "anger"]))
     assert "180 utterances, 1 speaker, 1 fold, 1 seed\n" in alone
-    assert "warning: one speaker only" in alone
+    assert "warning: fewer than 3 speakers" in alone
     assert "recall anger     -" in alone and "nan" not in alone
 
 

@@ -199,7 +199,7 @@ def test_missing_labels_and_speakers_are_counted(root):
         "no emotion label": 1,
         "boredom is not a class of the model": 1,
     }
-    assert report["warnings"][0].startswith("one speaker only") and np.isnan(report["ua"]["ci_low"])
+    assert report["warnings"][0].startswith("fewer than 3 speakers") and np.isnan(report["ua"]["ci_low"])
     nobody = [f"{first},anger,", f"{second},anger,"]
     with pytest.raises(CorpusError, match="needs to know who speaks. Received 2 rows without a speaker"):
         evaluate(Pitch(), a_table(root, nobody))

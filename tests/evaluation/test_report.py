@@ -218,4 +218,4 @@ def test_everything_right_and_one_speaker(root, tmp_path):
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "every answer is right" in html and "nan" not in html.lower().replace("finance", "")
     assert found["dropped"] == {"no prediction": 12} and "no prediction" in html
-    assert "one speaker only (emodb/03)" in html
+    assert "fewer than 3 speakers (emodb/03)" in html

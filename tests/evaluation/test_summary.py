@@ -77,7 +77,7 @@ def test_one_speaker_has_figures_but_no_interval():
     assert 0 < summary["ua"]["value"] < 1
     assert math.isnan(summary["ua"]["ci_low"]) and math.isnan(summary["ua"]["ci_high"])
     assert math.isnan(summary["fold_ua"]["std"])
-    assert summary["warnings"] == ["one speaker only (toy/01): there is nothing to draw, so no interval"]
+    assert summary["warnings"] == ["fewer than 3 speakers (toy/01): no interval"]
 
 
 def test_absent_class_is_left_out_of_ua_and_said():

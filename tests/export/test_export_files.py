@@ -13,6 +13,7 @@ import serzoo
 from serzoo import audio, zoo
 from serzoo.errors import ExportError, MissingFileError, UnknownNameError
 from serzoo.export import about, export, is_export, litert, onnx, open_export, speech
+from serzoo.export.inference import OUTPUTS
 
 onnxruntime = pytest.importorskip("onnxruntime")
 for package in ("onnx", "tf2onnx", "ai_edge_litert", "ai_edge_quantizer"):
@@ -92,6 +93,10 @@ def test_batch_and_time_of_onnx_are_dynamic(files, small_model):
     for lengths in ([1600], [48000], [5000, 1601, 9000], [300, 7777]):
         clips = [clip[:length] for length in lengths]
         np.testing.assert_allclose(opened.probabilities(clips), small_model.probabilities(clips), atol=1e-4)
+
+
+def test_the_first_output_of_onnx_is_the_emotion(files):
+    assert [output.name for output in onnxruntime.InferenceSession(files["onnx"]).get_outputs()] == list(OUTPUTS)
 
 
 def test_labels_and_card_travel_in_onnx(files, small_model):

@@ -133,8 +133,9 @@ def gradients(block, loss, x):
     return [s.numpy() for s in tape.gradient(value, [v.value for v in block.trainable_variables])]
 
 
-def test_statistics_are_float32_under_mixed_precision():
-    layer = FrameBatchNormalization(dtype="mixed_float16", momentum=0.0)
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
+def test_statistics_are_float32_under_every_policy(policy):
+    layer = FrameBatchNormalization(dtype=policy, momentum=0.0)
     x = (300.0 + RNG.standard_normal((2, 40, 20, 1))).astype("float16")  # the squares exceed float16
     y = call(layer, x, [40, 40], training=True)
     assert keras.backend.standardize_dtype(y.dtype) == "float16"

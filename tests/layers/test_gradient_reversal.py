@@ -44,7 +44,7 @@ def gradient(layer, x, training=False, dtype="float32"):
     return slope(x).numpy(), weight.numpy()
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "float16"])
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0, 2.5])
 def test_exact(policy, value):
     layer = GradientReversal(value, dtype=policy)

@@ -52,6 +52,15 @@ def test_attention_against_numpy(units):
     np.testing.assert_allclose(alpha.sum(axis=1), 1.0, atol=1e-6)
 
 
+def test_frames_that_do_not_count_take_no_part_however_high_their_score():
+    layer = AttentionPooling()
+    layer.build((1, 4, 1), (1,), (1, 4))
+    layer.set_weights([np.ones((1, 1), "float32")])
+    x, n, weight = ([[[100.0], [0.0], [0.0], [0.0]]], [4], [[0.0, 1.0, 1.0, 1.0]])
+    alpha = layer.attention(ops.convert_to_tensor(x), ops.convert_to_tensor(n), ops.convert_to_tensor(weight))
+    np.testing.assert_allclose(ops.convert_to_numpy(alpha), [[0.0, 1 / 3, 1 / 3, 1 / 3]], atol=1e-6)
+
+
 def test_attention_softmax_is_float32_under_mixed_float16():
     layer = AttentionPooling(dtype="mixed_float16")
     x = np.ones((1, 4000, 2), "float16")  # 4000 equal weights of 1/4000 do not sum to 1 in float16

@@ -20,7 +20,7 @@ import yaml
 import serzoo
 from serzoo import config as configs
 from serzoo import corpora, pipeline, zoo
-from serzoo.errors import ConfigError, CorpusError, RunError, SpeakerLeakError
+from serzoo.errors import ConfigError, CorpusError, RunError, SpeakerLeakError, WeightsError
 from serzoo.evaluation import predictions, summarize
 from serzoo.training import provenance
 from serzoo.training.fold import _epochs_kept, distinct
@@ -364,6 +364,12 @@ def test_a_start_for_one_fold_needs_only_what_that_fold_may_hear(toy_run, train)
 def test_weights_that_heard_a_test_speaker_are_no_start(toy_run, train, tmp_path):
     with pytest.raises(SpeakerLeakError, match="seed0-fold0 was trained on test speakers of fold1: emodb 08"):
         train(init=str(toy_run / "seed0-fold0"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_with_another_trunk_is_refused_before_there_is_a_run(toy_run, train, tmp_path):
+    with pytest.raises(WeightsError, match="toy cannot start from toy: their layers .* differ"):
+        train(init=str(toy_run), overrides={"model.units": 3})
     assert not (tmp_path / "run").exists()
 
 

@@ -132,10 +132,12 @@ def _unknown_rooms(parts: Sequence[tuple], root: str | os.PathLike) -> dict[str,
 def _verdict(found: Sequence[Mapping[str, Any]]) -> str:
     changed = found[1:]
     fallen = [entry for entry in changed if sign_of(entry["fall"]) < 0]
-    worst = min(changed, key=lambda entry: entry["fall"]["value"])
     held = [entry["condition"] for entry in changed if entry not in fallen]
+    most = ""
+    if fallen:
+        worst = min(fallen, key=lambda entry: entry["fall"]["value"])
+        most = f", most under {worst['condition']}: {percent(worst['fall'], '+')} points"
     return (
-        f"UA {percent(found[0]['ua'])} on clean sound. It falls under {len(fallen)} of {len(changed)} conditions, most "
-        f"under {worst['condition']}: {percent(worst['fall'], '+')} points. No fall can be told under "
-        f"{join(held, 12) or 'any'}."
+        f"UA {percent(found[0]['ua'])} on clean sound. It falls under {len(fallen)} of {len(changed)} "
+        f"conditions{most}. No fall can be told under {join(held, 12) or 'none'}."
     )
