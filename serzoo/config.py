@@ -94,8 +94,19 @@ def override(config: Config, overrides: Mapping[str, Any], label: str = "overrid
             nearest = difflib.get_close_matches(str(dotted), alike or keys, n=2, cutoff=0.0 if alike else 0.6)
             guess = f"Did you mean {' or '.join(map(repr, nearest))}?" if nearest else "See serzoo show NAME."
             raise ConfigError(f"{label}: unknown key {dotted}. {guess}")
+        if parents[:1] == ["model"]:
+            _check_kind(f"{label}: {dotted}", place[last], value)
         place[last] = value
     return _validate(data, label)
+
+
+def _check_kind(where: str, old: Any, new: Any) -> None:
+    """Refuse a value of another kind than the one before: of the section ``model`` only its builder knows more."""
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list"}
+    kind = type(old)
+    came = list if isinstance(new, tuple) else type(new)
+    if kind in kinds and new is not None and came is not kind and (kind, came) != (float, int):
+        raise ConfigError(f"{where} must be {kinds[kind]}, such as {old!r}. Received: {new!r}.")
 
 
 def parse_overrides(items: Iterable[str]) -> dict[str, Any]:

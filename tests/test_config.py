@@ -267,6 +267,7 @@ def test_overrides():
     assert changed_.heads["gender"].loss_weight == 0.0
     assert changed_.model == {"filters": [4]}
     assert base.training.epochs == 60 and base.model == {"filters": [1, 2]}
+    assert config.override(base, {"model.filters": (4, 5)}).model["filters"] in ((4, 5), [4, 5])
 
 
 @pytest.mark.parametrize(
@@ -278,6 +279,7 @@ def test_overrides():
         (["training.epochs=5.0"], "overrides: training.epochs must be an int > 0. Received: 5.0."),
         (["training.learning_rate=1e-3"], "write 1.0e-3."),
         (["training.epochs.x=1"], "overrides: unknown key training.epochs.x."),
+        (["model.filters=3"], "overrides: model.filters must be a list, such as [1, 2]. Received: 3."),
         (["weights=[]"], "overrides: weights cannot be overridden."),
         (["name=x"], "overrides: name cannot be overridden."),
         (["training.epochs"], "--set takes KEY=VALUE, such as training.epochs=5. Received: 'training.epochs'."),
