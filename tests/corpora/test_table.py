@@ -155,6 +155,14 @@ def test_missing_files_are_counted(tmp_path):
         corpora.read("table", write(tmp_path / "x", "file,emotion\na.wav,fear\nb.wav,fear\n", files=()))
 
 
+def test_check_tells_what_training_will_miss(tmp_path):
+    path = write(tmp_path, "file,emotion,speaker\na.wav,fear,1\nb.wav,fear,NA\n")
+    ends = str(corpora.check("table", path, sound=False)).splitlines()[-1]
+    assert ends == "ok: every row can be read, but training and judging need speakers, and 1 rows have none"
+    path = write(tmp_path, "file,emotion,speaker\na.wav,fear,1\nb.wav,fear,2\n")
+    assert str(corpora.check("table", path, sound=False)).splitlines()[-1] == "ok: every row can be read"
+
+
 def test_lines_of_jsonl_end_at_line_feeds_alone(tmp_path):
     rows = [{"file": "1.wav", "emotion": "anger", "text": "one\u2028two"}, {"file": "2.wav", "emotion": "sadness"}]
     path = tmp_path / "mine.jsonl"
