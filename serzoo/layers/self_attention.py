@@ -41,14 +41,14 @@ class SelfAttention(keras.layers.Layer):
         self.key_size = key_size
         self.dropout = dropout
         self.seed = seed
-        options = {"dtype": self.dtype_policy, "trainable": self.trainable}
         self.heads = keras.layers.MultiHeadAttention(
-            num_heads, key_size, dropout=dropout, use_bias=False, seed=seed, name="heads", **options
+            num_heads, key_size, dropout=dropout, use_bias=False, seed=seed, dtype=self.dtype_policy, name="heads"
         )
 
     def build(self, x_shape, num_frames_shape):
         """Build the projections."""
         self.heads.build(x_shape, x_shape)
+        self.heads.trainable = self.trainable  # given to its constructor, it would not reach its parts
 
     def attention(self, x, num_frames):
         """Compute how much each frame is read, on average over the heads and over the frames that read.
