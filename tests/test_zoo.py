@@ -166,7 +166,7 @@ def test_a_folder_does_not_hide_a_model(shipped, tmp_path, monkeypatch):
 
 
 def test_config_that_does_not_fit_its_builder():
-    for overrides in ({"model.conv_filters": [4, 4]}, {"model.lstm_units": "many"}):
+    for overrides in ({"model.conv_filters": [4, 4]}, {"model.pooling": "most"}):
         settings = config.load(NAME, overrides)
         with pytest.raises(ConfigError, match=f"{NAME}: model does not fit its builder"):
             building.build(settings, building.heads_of(settings, CLASSES))

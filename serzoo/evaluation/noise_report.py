@@ -38,7 +38,7 @@ def markdown_of(found: Mapping[str, Any]) -> str:
                 if model != other
             ]
             text += [f"The same, minus {other}:", markdown(["model", *titles], body)] if body else []
-            left_out = {model: line[0]["unpaired"].get(other, 0) for model, line in lines.items()}
+            left_out = {model: line[0].get("unpaired", {}).get(other, 0) for model, line in lines.items()}
             text += [f"- {model}: {n} clips without a partner left out" for model, n in left_out.items() if n]
         head = ["model", *(f"{key.removeprefix('ua_')}, {title}" for key in by_gender for title in ("clean", "noise"))]
         body = [

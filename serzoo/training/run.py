@@ -114,7 +114,7 @@ def train(
     check_noise(config, material.sounds)
     check_rooms(config, material.rooms)
     source = trained_on(table, all_folds)
-    check_model(config, rules.classes, set(sources.values()))
+    check_model(config, rules.classes, dict.fromkeys(sources.values()))
     check_labels(config, source, others)
     check_scales(config, [table, *others.values()])
     adaptation = adaptation_of(config, rules, all_folds, source, others, transductive)

@@ -140,7 +140,7 @@ def search(
     if all(each.rooms is None for each in heard_by):
         check_rooms(base, material.rooms)
     for config in networks.values():
-        check_model(config, rules.classes, set(sources.values()))
+        check_model(config, rules.classes, dict.fromkeys(sources.values()))
         check_labels(config, source, material.others)
         check_scales(config, [source, *material.others.values()])
     about = {
