@@ -194,7 +194,7 @@ def find(folder: str | os.PathLike, *, foreign: bool = False) -> list[Path]:
     if not foreign:
         check_names(folder, found)
     paths = map(folder.joinpath, found)
-    return sorted(path for path in paths if path.is_file() or (foreign and path.is_symlink() and not path.exists()))
+    return sorted(path for path in paths if path.is_file() or (foreign and not path.exists()))
 
 
 def examples() -> list[Path]:

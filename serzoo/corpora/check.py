@@ -88,8 +88,8 @@ class Report(Findings):
 
     def _all_is_well(self) -> str:
         if not self.info.num_files:  # nobody knows what complete would be
-            nameless = self.speakers["unknown"].found if "unknown" in self.speakers else 0
-            hint = f", but training and judging need speakers, and {nameless} rows have none" if nameless else ""
+            nameless = self.speakers.get("unknown")
+            hint = f", but training and judging need speakers, and {nameless.found} rows have none" if nameless else ""
             return f"ok: every row can be read{hint}"
         whole = len(self.emotions)
         return f"ok: complete in {whole} of {whole + len(self.absent)} emotions" if self.absent else "ok: complete"

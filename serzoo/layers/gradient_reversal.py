@@ -44,9 +44,8 @@ class GradientReversal(keras.layers.Layer):
 
     def build(self, x_shape):
         """Create ``lambda_`` and the step counter, which no dtype policy may round."""
-        start = self.initial_lambda if self.ramp_steps is None else 0.0
         options = {"shape": (), "trainable": False, "autocast": False}
-        start = keras.initializers.Constant(start)
+        start = keras.initializers.Constant(self.initial_lambda if self.ramp_steps is None else 0.0)
         self.lambda_ = self.add_weight(name="lambda", dtype="float32", initializer=start, **options)
         self.steps = self.add_weight(name="steps", dtype="int32", initializer="zeros", **options)
 

@@ -304,7 +304,10 @@ def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
         ("file,emotion\n", "'labels.csv' has no rows"),
         ("", "'labels.csv' has no rows"),
         ('file,emotion\n"a.wav,fear\n', "no CSV with the delimiter ','"),
-        ("file,emotion,start\na.wav,fear,soon\n", "start of row 1 of 'labels.csv' must be seconds, .*: 'soon'"),
+        (
+            "file,emotion,start\na.wav,fear,soon\n",
+            "start of row 1 of 'labels.csv' must be seconds, with a decimal point. Received: 'soon'",
+        ),
         ("file;emotion;start\na.wav;fear;0,25\n", "must be seconds, with a decimal point. Received: '0,25'"),
         ("file;emotion;start\na.wav;fear;0,5 s\n", "must be seconds, with a decimal point. Received: '0,5 s'"),
         ("file,emotion,start\na.wav,fear,-1\n", "must be 0 s or more"),

@@ -25,7 +25,7 @@ from serzoo.metrics import mean_of_defined
 
 GENDERS = ("female", "male")
 MATCHED = ("text", "intensity", "style")
-MIN_SPEAKERS = 2  # of women and of men; from three on the gap has an interval
+MIN_OF_EACH = 2  # women and men; with three of each the gap has an interval
 
 
 def gender_gap(
@@ -56,9 +56,9 @@ def gender_gap(
     rows = tables.validate(predictions)
     rows = rows[rows["gender"].isin(GENDERS) & rows["truth"].isin(tables.classes(rows))]
     speakers = _num_speakers(rows)
-    if min(speakers.values()) < MIN_SPEAKERS:
+    if min(speakers.values()) < MIN_OF_EACH:
         came = ", ".join(f"{count} {gender}" for gender, count in speakers.items())
-        raise CorpusError(f"A gap between women and men needs {MIN_SPEAKERS} speakers of each. Received: {came}.")
+        raise CorpusError(f"A gap between women and men needs {MIN_OF_EACH} speakers of each. Received: {came}.")
     options = {"resamples": resamples, "seed": seed}
     summary = summarize(rows, **options)
     labels = tables.classes(rows)
@@ -116,8 +116,8 @@ def _matched(rows: pd.DataFrame, table: pd.DataFrame | None, options: Mapping[st
     rows = rows[cells.isin(shared)] if shared else rows[:0]
     if rows.empty:
         return {"reason": "women and men have no text of the same class in common"}
-    if min(_num_speakers(rows).values()) < MIN_SPEAKERS:
-        return {"reason": f"fewer than {MIN_SPEAKERS} women or men have a text of the same class in common"}
+    if min(_num_speakers(rows).values()) < MIN_OF_EACH:
+        return {"reason": f"fewer than {MIN_OF_EACH} women or men have a text of the same class in common"}
     cells = cells[cells.isin(shared)]
     counts, gender, labels, class_of = _cell_counts(rows, cells, shared)
 
