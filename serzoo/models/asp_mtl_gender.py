@@ -7,8 +7,8 @@ models in sequence, is ``asp_mtl_cascade``.
 The tasks, and that they are learnt by adversarial shared-private encoders, are the paper's; its encoders, features and
 weights are not public. What we chose, and why:
 
-- front end, with a hop of 16 ms, and widths are those of ``cnn_ablstm``, its first two convolutions are read by every
-  encoder, and the encoders are narrower, so that the path to the emotion has the parameters of ``cnn_ablstm``;
+- front end and recipe are those of ``cnn_ablstm``, its first two convolutions are read by every encoder, and the
+  encoders are narrower, so that the path to the emotion has the parameters of ``cnn_ablstm``;
 - the private encoder of the gender is narrower still: the task is the easier one;
 - the adversary reads the pooled shared features and tells the gender from them (the label ``gender`` of
   ``objectives.adversary``), or which stream of clips they came from (the label ``stream``), for which the tasks need
