@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 from serzoo import audio, pipeline
+from serzoo import config as configs
 from serzoo.errors import AudioError, CorpusError
-from serzoo.plan import places_of, plan_epoch
+from serzoo.plan import places_of, plan_epoch, plan_noise, plan_rooms
 
 HEADS = {"emotion": ["anger", "calm", "fear"], "gender": ["female", "male"]}
 
@@ -360,3 +361,26 @@ def test_a_bad_file_is_named(files):
     (roots["toy"] / "3.wav").write_bytes(b"no sound")
     with pytest.raises(AudioError, match="3.wav"):
         pipeline.predict_table(Loudness(), table, roots)
+
+
+def test_rooms_are_drawn_apart_from_the_noise():
+    half = {"augmentation.room_probability": 0.5, "augmentation.noise_probability": 0.5}
+    augmentation = configs.load("cnn_ablstm_mtl", half).augmentation
+    room = plan_rooms(2, 20000, 0, 1, augmentation)
+    noise = plan_noise(np.eye(4, dtype="float32")[[0, 1]], 20000, 0, 1, augmentation)
+    for drawn in (noise["noise_index"], noise["noise_crop"], noise["noise_class"] == 2):
+        for own in (room == 0, room == 1):
+            assert abs(np.corrcoef(own, drawn)[0, 1]) < 0.03
+
+
+def test_a_continuous_stream_draws_each_labelled_clip_equally_often(targets):
+    arousal = np.float32([[0, 0]] * 6 + [[1, 0], [1, 0], [0.5, 0.5], [0.1, 0.9]])  # of clip 5 it is not known
+    targets |= {"stream": np.eye(2, dtype="float32")[[0] * 5 + [1] * 5], "arousal": arousal}
+    options = {"streams": {"emotion": 3.0, "arousal": 1.0}, "labels": {"emotion": "emotion"}}
+    index = plan(targets, steps_per_epoch=4000, **options)["index"].reshape(-1, 4)[:, 3]
+    assert np.bincount(index, minlength=10)[5:] / 4000 == pytest.approx([0, 0.25, 0.25, 0.25, 0.25], abs=0.03)
+
+
+def test_weights_of_the_mix_are_drawn_from_the_beta_distribution(targets):
+    weight = plan(targets, steps_per_epoch=2000)["weight"]
+    assert np.var(weight[weight != 1]) == pytest.approx(0.25 / (2 * 0.4 + 1), abs=0.01)

@@ -277,3 +277,16 @@ def test_a_leaky_protocol_is_refused():
     rules = corpora.Protocol("toy", "this test", ("x",), ("anger",), fixed("x", ((("a",), ("a", "b")), (("a",), "c"))))
     with pytest.raises(SpeakerLeakError, match="fold0 shares speakers"):
         rules.folds(table_of("x", "abc", ["anger"]))
+
+
+def test_who_is_left_out_is_in_no_other_part():
+    a, b, c = (("x", name) for name in "abc")
+    with pytest.raises(SpeakerLeakError, match="fold0 shares speakers between its parts: x a"):
+        check_folds([corpora.Fold(0, (c,), (b,), (a,), left_out=(a,))], [a])
+
+
+def test_nobody_is_tested_who_is_not_in_the_table():
+    a, b, c, d = (("x", name) for name in "abcd")
+    good = [corpora.Fold(0, (c,), (b,), (a,)), corpora.Fold(1, (a,), (c,), (b,)), corpora.Fold(2, (b,), (a,), (c,))]
+    with pytest.raises(CorpusError, match="exactly once. This fails for x d"):
+        check_folds([*good, corpora.Fold(3, (a,), (b,), (d,))], [a, b, c])

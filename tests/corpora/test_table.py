@@ -340,3 +340,21 @@ def test_options_that_are_refused(tmp_path):
         corpora.read("table", write(tmp_path, "", "x.xlsx"))
     with pytest.raises(CorpusError, match="There is no"):
         corpora.read("table", tmp_path / "gone.csv")
+
+
+def test_a_stretch_of_no_length(tmp_path):
+    with pytest.raises(CorpusError, match="must end after it starts. Received: start 1.0, end 1.0"):
+        corpora.read("table", write(tmp_path, "file,emotion,start,end\na.wav,fear,1,1\n"))
+
+
+def test_genders_as_people_write_them(tmp_path):
+    written = {"F": "female", "woman": "female", "female": "female", "m": "male", "Man": "male", "male": "male"}
+    files = [f"{i}.wav" for i in range(len(written))]
+    lines = [f"{file},fear,{gender}" for file, gender in zip(files, written, strict=True)]
+    path = write(tmp_path, "\n".join(["file,emotion,gender", *lines]), files=files)
+    assert corpora.read("table", path)["gender"].tolist() == list(written.values())
+
+
+def test_speakers_of_emobox(tmp_path):
+    path = write(tmp_path, json.dumps({"wav": "a.wav", "emo": "hap", "spk": "s1"}), "toy.jsonl")
+    assert corpora.read("table", path)["speaker"].tolist() == ["s1"]

@@ -8,7 +8,7 @@ from toy_predictions import toy_predictions
 
 from serzoo import metrics
 from serzoo.errors import UnknownNameError
-from serzoo.evaluation import bootstrap, influence, summarize, summary
+from serzoo.evaluation import bootstrap, compare, influence, summarize, summary
 from serzoo.evaluation import predictions as tables
 
 
@@ -179,3 +179,31 @@ def test_ten_thousand_draws_over_a_hundred_thousand_rows_are_fast():
     )  # which other work on the machine hardly changes; one thread, so no more than by the wall
     assert summarize(table)["n"] == 100_000
     assert time.process_time() - begin < 5
+
+
+def test_level_is_the_share_of_draws_between_the_ends():
+    hits = hits_of(15, np.random.default_rng(1), spread=0.25)
+    for method in bootstrap.METHODS:
+        wide, half = (bootstrap.intervals(hits, accuracy, level=level, method=method) for level in (0.95, 0.5))
+        assert wide.low[0] < half.low[0] < half.high[0] < wide.high[0], method
+    drawn = np.concatenate([accuracy(sums)[:, 0] for _, sums in bootstrap._drawn_sums(hits, 10_000, 0)])
+    half = bootstrap.intervals(hits, accuracy, level=0.5, method="percentile")
+    assert [half.low[0], half.high[0]] == pytest.approx(np.quantile(drawn, [0.25, 0.75]))
+
+
+def test_standard_errors_where_a_seed_lacks_a_class():
+    table = toy_predictions(num_rows=3200, num_speakers=80, num_seeds=2)
+    counts = bootstrap.speaker_confusions(table[(table["seed"] == 0) | (table["truth"] != "anger")]).counts
+    total, everyone = counts.sum(axis=0)[None], np.ones((1, len(counts)))
+    fast = bootstrap._by_influence(summary._influence, counts)(everyone, total)
+    np.testing.assert_allclose(fast, bootstrap._by_jackknife(summary._figures, counts)(everyone, total), rtol=0.02)
+
+
+def test_intervals_of_differences_equal_those_of_the_jackknife():
+    a, b = toy_predictions(num_rows=1200, spread=1.5), toy_predictions(num_rows=1200, spread=1.5, seed=1)
+    both = np.stack([bootstrap.speaker_confusions(table).counts for table in (a, b)], axis=1)
+    slow = bootstrap.intervals(
+        both, lambda sums: summary._figures(sums[:, 0]) - summary._figures(sums[:, 1]), resamples=500
+    )
+    found = compare(a, b, resamples=500)["ua"]
+    assert [found["ci_low"], found["ci_high"]] == pytest.approx([slow.low[0], slow.high[0]], abs=0.004)

@@ -90,3 +90,9 @@ def test_refusals():
         module.scaled(table, 0.0)
     with pytest.raises(CorpusError, match="Every truth must be one of anger, .* Received: 'calm'"):
         module.calibration(table.assign(truth="calm"))
+
+
+def test_a_probability_of_0_counts_as_half_of_the_fourth_decimal():
+    table = pd.DataFrame({"truth": ["a"] * 9 + ["b"], "p_a": 1.0, "p_b": 0.0})
+    assert module.calibration(table)["nll"] == pytest.approx(-np.log(0.00005) / 10)
+    assert 4 < module.fit_temperature(table) < 5

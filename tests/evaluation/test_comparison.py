@@ -10,6 +10,7 @@ from toy_predictions import toy_predictions
 from serzoo.errors import CorpusError, MissingFileError, UnknownNameError
 from serzoo.evaluation import compare, compare_table, summarize, summary_text
 from serzoo.evaluation import predictions as tables
+from serzoo.evaluation.figures import percent
 
 
 def cells(line):
@@ -120,3 +121,11 @@ def test_latex_is_escaped_and_says_the_same_as_markdown(runs):
 def test_unknown_form(runs):
     with pytest.raises(UnknownNameError, match="Unknown form of a table 'html'. Allowed: csv, latex, markdown."):
         compare_table(runs[1], form="html")
+
+
+def test_summary_text_tells_folds_and_genders():
+    summary = summarize(toy_predictions(), resamples=100)
+    text, folds = summary_text(summary), summary["fold_ua"]
+    assert f"UA by fold {100 * folds['mean']:.1f} +- {100 * folds['std']:.1f}\n" in text
+    women, men = (percent(summary["recall_by_gender"][gender]["anger"]) for gender in ("female", "male"))
+    assert f"recall anger     {percent(summary['recall']['anger'])}  female {women}  male {men}\n" in text

@@ -14,6 +14,7 @@ from serzoo.errors import CorpusError, RunError, SpeakerLeakError, UnknownNameEr
 from serzoo.evaluation import evaluate
 from serzoo.evaluation import judged as module
 from serzoo.evaluation import predictions as tables
+from serzoo.files import RECORDINGS
 
 PROTOCOL = "ravdess8-5fold"
 
@@ -228,3 +229,21 @@ def test_names_of_runs(run, monkeypatch):
     assert module.judged(renamed).name == "my-folds" and len(module.judged(str(renamed)).networks) == 5
     monkeypatch.chdir(renamed)
     assert module.judged(".").name == "my-folds"
+
+
+def test_each_shipped_fold_is_opened_by_its_own_name(monkeypatch):
+    opened = []
+    monkeypatch.setattr(module, "_load", opened.append)
+    for network in module.judged("cnn_ablstm.ravdess8-folds").networks:
+        network.open()
+    assert opened == [f"cnn_ablstm.ravdess8-fold{k}" for k in range(5)]
+
+
+def test_a_run_brings_its_seeds_and_its_list_of_recordings(run):
+    assert module.judged(run).recordings is None
+    (run / RECORDINGS).touch()
+    other = shutil.copytree(run / "seed0-fold1", run / "seed3-fold1")
+    (other / "card.json").write_text(json.dumps({"protocol": PROTOCOL, "fold": 1, "seed": 3}))
+    found = module.judged(run)
+    assert found.recordings == run / RECORDINGS
+    assert [(each.seed, each.fold) for each in found.networks] == [*((0, k) for k in range(5)), (3, 1)]

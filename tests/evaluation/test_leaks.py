@@ -161,3 +161,11 @@ def test_the_default_model_is_refused_on_ravdess_by_its_recordings_too(shared_da
     (tmp_path / "list.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(SpeakerLeakError, match="2 of the recordings to judge it by"):
         evaluate(serzoo.load("cnn_ablstm_mtl"), {"table": tmp_path / "list.csv"})
+
+
+def test_shipped_lists_grow(shipped):
+    run = shipped.parent / "run.csv.gz"
+    for file, digest in (("a.wav", "aa"), ("b.wav", "bb")):
+        leaks.write_recordings(run, listed(("x", file, "1", digest)))
+        leaks.publish_recordings(run)
+    assert leaks.read_recordings(shipped / "x.csv.gz")["file"].tolist() == ["a.wav", "b.wav"]

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from serzoo import layers, metrics
+from serzoo import layers, metrics, pipeline
 from serzoo.errors import CorpusError, RunError, SpeakerLeakError, UnknownNameError
+from serzoo.evaluation import leaks, predictions
 from serzoo.evaluation import noise_curve as curve
-from serzoo.evaluation import predictions
 from serzoo.evaluation.audit.subjects import Subject
 from serzoo.evaluation.noise_pool import KNOWN, OTHER, Mixed, Pool, check_unheard, known_pool, other_pool
 from serzoo.files import to_json
@@ -295,3 +295,56 @@ def test_models_of_other_classes_are_told_before_the_work(measure):
     with pytest.raises(CorpusError, match="must have the same classes. Received: a: anger, sadness; b: anger, fear"):
         measure({"a": StandIn(0.01), "b": other})
     assert not other.heard
+
+
+def test_rows_of_the_curve(measure, table, tmp_path):
+    """The louder the noise, the louder every clip, which is what the stand-in says; sizes and genders by hand."""
+    table.loc[1, "emotion"] = "anger"  # a soft one, by a woman: she is mistaken more often
+    found = measure({"a": StandIn(0.01)}, out=tmp_path / "out")
+    told = predictions.read(tmp_path / "out" / "a.csv.gz")
+    soft, loud = (told[told["condition"] == f"{KNOWN} {ratio} dB"]["p_anger"].to_numpy() for ratio in (10, -5))
+    assert (loud > soft).all()
+    assert {(row["n"], row["num_speakers"]) for row in found["rows"]} == {(8, 2)}
+    for row in found["rows"][:3]:
+        part = told[told["condition"] == ("clean" if row["noise"] == "clean" else f"{KNOWN} {row['snr_db']:g} dB")]
+        women = part[part["gender"] == "female"]
+        guess = np.where(women["p_anger"] > women["p_sadness"], "anger", "sadness")
+        counts = metrics.confusion(women["truth"].to_numpy(), guess, ["anger", "sadness"])
+        assert row["ua_female"] == pytest.approx(metrics.ua(counts))
+
+
+def test_other_labels_of_the_same_clips_are_judged_anew(measure, table, tmp_path):
+    model, options = StandIn(0.01), {"out": tmp_path / "out", "resume": True}
+    measure({"a": model}, **options)
+    table.loc[0, "emotion"] = "sadness"
+    model.heard.clear()
+    measure({"a": model}, **options)
+    assert model.heard
+
+
+def test_copies_of_training_recordings_are_refused(measure, table, roots, monkeypatch):
+    heard = leaks.recordings(table, pipeline.Clips(table, {"toy": roots["toy"]})).assign(corpus="own", file="x")
+    monkeypatch.setattr(leaks, "listed_recordings", lambda *_: heard)
+    model = StandIn(0.01)
+    model.training_speakers = {"own": ["9"]}
+    with pytest.raises(SpeakerLeakError, match="a was trained on 8 of the recordings to judge it by"):
+        measure({"a": model})
+
+
+class Recognises(StandIn):
+    """Knows the noise by the half in which nobody speaks, where it is loud enough; else it says clean."""
+
+    def predict_on_batch(self, inputs):
+        told = super().predict_on_batch(inputs)
+        for row, x in zip(told["noise"], inputs["waveform"][:, SEGMENT:], strict=True):
+            power = np.abs(np.fft.rfft(x)) ** 2
+            kind = int(power.max() > 0.2 * power.sum())  # a hum has one frequency
+            row[:] = 0.0
+            row[[0, 1], [kind, 3] if np.mean(x**2) > 0.0125 else 2] = 1.0
+        return told
+
+
+def test_recognition_at_each_ratio(measure):
+    found = measure({"a": Recognises(0.01)}, snrs_db=[10, -10])["recognition"]["a"]
+    # at 10 dB all is clean to it, at -10 dB it is right; together each noise is known half the time
+    assert found == pytest.approx({"10 dB": 0.25, "-10 dB": 1.0, "-10 to 10 dB": (3 * 0.5 + 1) / 4})

@@ -146,3 +146,10 @@ def test_from_table_checks_shapes_and_columns():
         tables.from_table(table, [[0.1, 0.2, 0.7]], ["anger", "fear"])
     with pytest.raises(CorpusError, match="lacks the columns speaker"):
         tables.from_table(table.drop(columns="speaker"), [[0.5, 0.5]], ["anger", "fear"])
+
+
+def test_from_table_keeps_the_stretch_of_each_row():
+    rows = {"corpus": "toy", "file": "a.wav", "start": [0.0, 0.5], "end": [0.5, np.nan]}
+    table = pd.DataFrame({**rows, "emotion": "anger", "speaker": "01"})
+    made = tables.from_table(table, np.full((2, 2), 0.5), ["anger", "fear"])
+    pd.testing.assert_frame_equal(made[["start", "end"]], table[["start", "end"]])

@@ -260,3 +260,21 @@ def test_a_person_in_two_forms_of_a_corpus_is_drawn_once():
     both = one.assign(corpus=np.where(half, "emodb", "emodb_first2s"))
     first, second = (summarize(each, resamples=200) for each in (one, both))
     assert first["num_speakers"] == second["num_speakers"] and first["ua"] == second["ua"]
+
+
+def test_stretches_of_one_file_are_paired_by_their_start():
+    whole = toy_predictions(), toy_predictions(seed=1)
+    a, b = (table.assign(file="a.wav", start=np.arange(480) % 240) for table in whole)
+    assert compare(a, b.iloc[::-1], resamples=50)["ua"] == compare(*whole, resamples=50)["ua"]
+
+
+def test_few_speakers_are_said():
+    said = summarize(toy_predictions(num_speakers=9), resamples=10)["warnings"]
+    assert said == ["9 speakers only: the intervals are too narrow"]
+    assert summarize(toy_predictions(num_speakers=10), resamples=10)["warnings"] == []
+
+
+def test_seed_and_method_of_a_comparison_are_those_that_were_asked_for():
+    a, b = toy_predictions(skill=2), toy_predictions(seed=1)
+    found = [compare(a, b, resamples=100, **options)["ua"] for options in ({}, {"seed": 1}, {"method": "percentile"})]
+    assert len({each["ci_low"] for each in found}) == 3

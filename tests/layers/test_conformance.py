@@ -112,3 +112,37 @@ def test_the_runner_sees_a_stride_that_shifts_with_the_length():
 
     with pytest.raises(AssertionError):
         check_padding_invariance(call, inputs, "x", "lengths", zero_padding=False)
+
+
+def test_standardize_active_conformance():
+    run_layer_conformance(layers.Standardize(active_db=30.0), SPECTROGRAM, NUM_FRAMES)
+
+
+ARGUMENTS = {
+    layers.LogMel: {
+        "sample_rate_hz": 8000,
+        "window_ms": 20.0,
+        "hop_ms": 8.0,
+        "fft_size": 256,
+        "num_mels": 20,
+        "min_hz": 100.0,
+        "max_hz": 3500.0,
+        "mel_scale": "slaney",
+        "mel_norm": "slaney",
+        "window": "hann",
+        "floor": 1e-7,
+        "implementation": "dft",
+    },
+    layers.Standardize: {"mode": "utterance", "axes": "all", "active_db": 20.0, "epsilon": 0.1},
+    layers.Deltas: {"width": 3},
+    layers.GradientReversal: {"initial_lambda": 0.5, "ramp_steps": 7, "gamma": 5.0},
+    layers.FrameBatchNormalization: {"momentum": 0.5, "epsilon": 0.1},
+    layers.MixAtSNR: {"range_db": 20.0},
+    layers.AttentionPooling: {"units": 3},
+}
+
+
+@pytest.mark.parametrize("kind", ARGUMENTS, ids=lambda kind: kind.__name__)
+def test_a_config_holds_what_was_given(kind):
+    config = kind(**ARGUMENTS[kind]).get_config()
+    assert {name: config[name] for name in ARGUMENTS[kind]} == ARGUMENTS[kind]

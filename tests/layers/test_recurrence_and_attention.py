@@ -81,3 +81,13 @@ def test_no_nan_in_the_padding_reaches_the_answer():
 def test_errors():
     with pytest.raises(ValueError, match="units must be an integer >= 1 or None. Received: 0"):
         AttentionPooling(0)
+
+
+def test_attention_counts_a_frame_by_its_weight():
+    layer = AttentionPooling()
+    layer.build(X.shape, NUM_FRAMES.shape, X.shape[:2])
+    weight = RNG.uniform(0, 1, X.shape[:2]).astype("float32")
+    alpha = ops.convert_to_numpy(layer.attention(ops.convert_to_tensor(X), ops.convert_to_tensor(NUM_FRAMES), weight))
+    for clip, frames in enumerate(NUM_FRAMES):
+        score = np.exp(X[clip, :frames] @ ops.convert_to_numpy(layer.query)[:, 0]) * weight[clip, :frames]
+        np.testing.assert_allclose(alpha[clip, :frames], score / score.sum(), atol=1e-6)

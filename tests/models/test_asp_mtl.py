@@ -194,3 +194,10 @@ def test_wrong_objectives(built, objectives, message):
     wrong = {name: Objective(label=label, loss_weight=1.0) for name, label in objectives.items()}
     with pytest.raises(ConfigError, match=message):
         graph_of("asp_mtl_gender", settings.model_copy(update={"objectives": wrong}), model, labels)
+
+
+def test_a_discriminator_bends():
+    settings, model, labels = build("asp_mtl_gender")
+    graph = graph_of("asp_mtl_gender", settings, model, labels)
+    hidden = call(keras.Model(graph.input, {"hidden": graph.get_layer("adversary_hidden").output}))["hidden"]
+    assert hidden.shape == (4, 64) and (hidden == 0).any() and (hidden >= 0).all()

@@ -263,3 +263,10 @@ def test_embed_an_unknown_layer(model, layer):
         model.embed(sound(1), RATE, layer=layer)
     assert f"Unknown layer '{layer}'." in str(caught.value)
     assert ("Did you mean 'embedding'?" in str(caught.value)) == (layer == "embeding")
+
+
+def test_a_long_silence_after_speech_is_no_digital_silence(model, tmp_path):
+    long = np.concatenate([sound(1), np.zeros(60 * RATE, "float32")])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.classify(write(tmp_path / "long.wav", long))

@@ -4,6 +4,7 @@ import csv
 import gc
 import math
 import weakref
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -311,3 +312,20 @@ def test_adapt_gives_the_mean_and_deviation_of_the_clips(arrays):
     standardize = model.get_layer("standardize")
     np.testing.assert_allclose(np.asarray(standardize.mean)[:, 0], static.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(np.asarray(standardize.std)[:, 0], static.std(axis=0), atol=1e-4)
+
+
+def test_chance_is_the_share_of_the_most_frequent_class_among_those_that_are_known():
+    config = SimpleNamespace(
+        objectives={"adversary": SimpleNamespace(label="gender"), "size": SimpleNamespace(label=None)}
+    )
+    plan = {"weights/adversary": np.array([1.0, 1.0, 1.0, 0.0]), "labels/adversary": np.eye(2)[[0, 0, 1, 1]]}
+    assert fitting._chances(plan, config) == {"adversary_chance": pytest.approx(2 / 3)}
+
+
+def test_val_ua_is_unweighted(config, arrays, tmp_path):
+    truth = np.array([1, 1, 1, 1, 1, 0])
+    few = {"emotion": np.eye(2, dtype="float32")[truth]}
+    model, log = fit(config, arrays, tmp_path, epochs=1, validation=(arrays[0], few))
+    guess = pipeline.predict(model, arrays[0])["emotion"].argmax(axis=1)
+    recalls = [(guess[truth == c] == c).mean() for c in (0, 1)]
+    assert log[-1]["val_ua"] == pytest.approx(np.mean(recalls)) and np.mean(recalls) != (guess == truth).mean()

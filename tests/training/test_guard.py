@@ -115,3 +115,22 @@ def test_temperatures_are_those_of_the_validation_speakers(toy_run):
         assert set(told["speaker"]) < {speaker for speakers in card["corpora"].values() for speaker in speakers}
     low, high = min(c["temperature"] for c in cards.values()), max(c["temperature"] for c in cards.values())
     assert low <= temperature_of(toy_run) <= high
+
+
+def test_a_list_that_lacks_rows_is_made_anew(emodb, tmp_path):
+    table, fold = corpora.read("emodb", emodb, partial=True), Fold(0, (), (), ())
+    for rows in (table[:10], table):
+        module.guard(tmp_path, [rows], {"emodb": emodb}, [fold])
+        assert sorted(leaks.read_recordings(tmp_path / RECORDINGS)["file"]) == sorted(rows["file"])
+
+
+def test_a_refusal_leaves_a_run_that_was_begun(emodb, tmp_path):
+    kept = tmp_path / "run" / "seed0-fold0" / "state.npz"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    table = corpora.read("emodb", emodb, partial=True)[:2].assign(speaker=["03", "08"])
+    table["file"] = table["file"].iloc[0]
+    fold = Fold(0, (("emodb", "03"),), (), (("emodb", "08"),))
+    with pytest.raises(SpeakerLeakError):
+        module.guard(tmp_path / "run", [table.assign(start=[0.0, 0.1], end=[0.1, 0.3])], {"emodb": emodb}, [fold])
+    assert kept.exists()

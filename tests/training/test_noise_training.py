@@ -248,3 +248,9 @@ def test_a_run_says_what_noise_it_heard(asp_yaml, noise_root, emodb, tmp_path):
     shutil.copy(noise_root / "hum" / "1.wav", tmp_path / "less" / "hum")
     with pytest.raises(RunError, match="holds another run: noise"):
         toy_model.train(asp_yaml, emodb, run, noise={"folder": tmp_path / "less"}, resume=True, **options)
+
+
+def test_the_ramp_is_as_long_as_the_schedule(asp_yaml, sounds, clips, tmp_path):
+    _, log = fit(load(asp_yaml), clips, sounds, tmp_path, total_epochs=4)
+    ramp = [2 / (1 + np.exp(-10 * step / 12)) - 1 for step in (2, 5)]
+    np.testing.assert_allclose([row["adversary_lambda"] for row in log], ramp, rtol=1e-5)

@@ -15,7 +15,7 @@ from serzoo import building, corpora, zoo
 from serzoo import config as configs
 from serzoo.errors import ConfigError, CorpusError, MissingFileError, RunError, SpeakerLeakError
 from serzoo.training import fit as fitting
-from serzoo.training.init import sources_of
+from serzoo.training.init import _place, sources_of
 
 pytestmark = pytest.mark.xdist_group("pretrain")
 
@@ -216,3 +216,12 @@ def test_what_cannot_be_pre_trained_is_said_before_the_first_step(emodb, tmp_pat
     with pytest.raises(RunError, match="holds 1 sound files, and none that can be heard for 0.1 s"):
         serzoo.pretrain("bert_mtl", audio_folder=empty, out=out)
     assert not out.exists()
+
+
+def test_a_start_is_that_of_the_own_seed_if_there_is_one(tmp_path):
+    fold = corpora.Fold(0, (), (), ())
+    for seed in (0, 1):
+        (tmp_path / f"seed{seed}-fold0").mkdir()
+        (tmp_path / f"seed{seed}-fold0" / "card.json").touch()
+    own = [_place(str(tmp_path), fold, seed) for seed in (0, 1, 2)]
+    assert own == [str(tmp_path / f"seed{seed}-fold0") for seed in (0, 1, 0)]

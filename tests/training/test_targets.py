@@ -147,3 +147,20 @@ def test_types_need_an_augmentation_and_their_own_noise():
         checks.check_labels(configs.load("mtl_aug", off), table, {})
     with pytest.raises(RunError, match="mtl_aug tells types of augmentation apart and draws its noise itself"):
         checks.check_noise(configs.load("mtl_aug"), object())
+
+
+def test_in_no_fold_all_of_the_target_choose_or_judge():
+    name, one, other = "cross-ravdess-to-emodb", (("emodb", "03"),), (("emodb", "08"),)
+    source, others = rows("ravdess", ["01"]), {"target": rows("emodb", ["03", "08"])}
+    for folds in (
+        [corpora.Fold(0, (), one, other)],
+        [corpora.Fold(0, (), (), one + other), corpora.Fold(1, (), (), one)],
+    ):
+        with pytest.raises(RunError, match="none is left to adapt to"):
+            adaptation_of(configs.load("dstl"), corpora.protocol(name), folds, source, others, False)
+
+
+def test_a_class_of_the_target_may_be_a_merged_one():
+    source, target = rows("ravdess", ["01"]), rows("emodb", ["03", "08"])
+    name = "cross-ravdess-to-emodb@anger,calm=boredom"
+    assert way(name, source, target, tested=[("emodb", "03")]) == "inductive"
