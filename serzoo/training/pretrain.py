@@ -15,7 +15,7 @@ from serzoo.corpora.forms import without
 from serzoo.errors import AudioError, ConfigError, CorpusError, RunError
 from serzoo.evaluation.leaks import FOLDER
 from serzoo.files import replace_file, to_json
-from serzoo.schema import Objective
+from serzoo.schema import Objective, Pretraining
 from serzoo.training import fit as fitting
 from serzoo.training import provenance
 from serzoo.training.fold import distinct
@@ -80,6 +80,11 @@ def pretrain(
         raise ConfigError(
             f"Pre-training plays no clip in rooms and no noise alone: augmentation.{wanted[0]} must be 0. Received: "
             f"{getattr(config.augmentation, wanted[0])}."
+        )
+    own = [key for key in Pretraining.model_fields if f"training.{key}" in (overrides or {})]
+    if meant := [key for key in own if f"pretraining.{key}" not in overrides]:
+        raise ConfigError(
+            f"Pre-training has a schedule of its own: training.{meant[0]} is not read. Set pretraining.{meant[0]}."
         )
     if not roots and audio_folder is None:
         raise RunError("Pre-training needs sound: corpora (--corpus NAME=ROOT) or a folder (--audio FOLDER).")

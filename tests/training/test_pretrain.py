@@ -207,6 +207,12 @@ def test_what_cannot_be_pre_trained_is_said_before_the_first_step(emodb, tmp_pat
             ConfigError,
             "augmentation.room_probability must be 0. Received: 0.5",
         ),
+        (
+            ("bert_mtl", {"emodb": emodb}),
+            {"overrides": {"training.epochs": 5}},
+            ConfigError,
+            "training.epochs is not read. Set pretraining.epochs.",
+        ),
         (("bert_mtl", {"emodb": emodb}), {"protocol": "ravdess8-5fold"}, CorpusError, "needs the corpora ravdess"),
     ]
     for args, options, error, message in cases:

@@ -17,6 +17,7 @@ from serzoo.errors import CorpusError
 from serzoo.evaluation.audit import probes
 from serzoo.evaluation.audit.conditions import Changed, Condition, noise_draws, noisy
 from serzoo.evaluation.audit.subjects import Roots, Subject, heard, sample
+from serzoo.evaluation.bootstrap import MIN_SPEAKERS
 from serzoo.evaluation.figures import percent
 from serzoo.noises import CLEAN
 
@@ -82,7 +83,7 @@ def leakage(
                 gathered[layer, "noise"] += _split(x, rows, names, tested, of_speaker=False)
     found = []
     for (layer, label), splits in gathered.items():
-        reason = _one_speaker(splits) if label in OF_SPEAKER else None
+        reason = _few_speakers(splits) if label in OF_SPEAKER else None
         if reason or not splits:
             not_probed[label] = reason or _TOO_FEW[label]
             continue
@@ -185,13 +186,13 @@ def _split(
     return [probes.Split(x[a], labels[a], units[a], x[b], labels[b], speakers[b])]
 
 
-def _one_speaker(splits: Sequence[probes.Split]) -> str | None:
-    """Name the labels that fewer than two of the asked speakers have: the interval would have nothing to draw."""
+def _few_speakers(splits: Sequence[probes.Split]) -> str | None:
+    """Name the labels that too few of the asked speakers have for an interval, without which nothing can be told."""
     pairs = {pair for split in splits for pair in zip(split.truth, split.speakers, strict=True)}
     held = [label for label, _ in pairs]
     learnt = {label for split in splits for label in split.labels}
-    few = sorted(label for label in learnt | set(held) if held.count(label) < 2)
-    return f"fewer than two speakers of {', '.join(few)}" if few else None
+    few = sorted(label for label in learnt | set(held) if held.count(label) < MIN_SPEAKERS)
+    return f"fewer than {MIN_SPEAKERS} speakers of {', '.join(few)}" if few else None
 
 
 def _by_speaker(x: np.ndarray, rows: pd.DataFrame, tested: np.ndarray, seed: int) -> list[probes.Split]:
