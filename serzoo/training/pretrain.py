@@ -59,7 +59,8 @@ def pretrain(
         The folder of the run.
 
     Raises:
-        ConfigError: if the model cannot be pre-trained, or its augmentation needs rooms or recordings of noise.
+        ConfigError: if the model cannot be pre-trained, its augmentation needs rooms or recordings of noise, or the
+            schedule of training is set in place of that of pre-training.
         RunError: if there is no sound to hear, or the seed is negative; otherwise as :func:`serzoo.train`.
         CorpusError: if the corpora do not fit the protocol.
         SpeakerLeakError: if a recording of a test speaker of the protocol is heard under another name.
@@ -67,7 +68,7 @@ def pretrain(
     Example:
         >>> pretrain("bert_mtl", {"ravdess": "RAVDESS"}, out="runs/heard")  # doctest: +SKIP
     """
-    out, roots = Path(out), dict(corpora_roots or {})
+    out, roots, overrides = Path(out), dict(corpora_roots or {}), dict(overrides or {})
     (seed,) = distinct([seed])
     config = configs.load(name, overrides)
     config = config.model_copy(update={"weights": (), "reported": ()})
@@ -81,8 +82,8 @@ def pretrain(
             f"Pre-training plays no clip in rooms and no noise alone: augmentation.{wanted[0]} must be 0. Received: "
             f"{getattr(config.augmentation, wanted[0])}."
         )
-    own = [key for key in Pretraining.model_fields if f"training.{key}" in (overrides or {})]
-    if meant := [key for key in own if f"pretraining.{key}" not in overrides]:
+    given = [key for key in Pretraining.model_fields if f"training.{key}" in overrides]
+    if meant := [key for key in given if f"pretraining.{key}" not in overrides]:
         raise ConfigError(
             f"Pre-training has a schedule of its own: training.{meant[0]} is not read. Set pretraining.{meant[0]}."
         )
@@ -107,7 +108,7 @@ def pretrain(
         "protocol": protocol,
         "seeds": [seed],
         "corpora": corpora.fingerprints(table, roots, []),
-        "overrides": dict(overrides or {}),
+        "overrides": overrides,
         "order": {"corpora": list(roots)},
         "partial": partial,
     }

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pandas as pd
 import pytest
 from miniature import EMODB_TEXTS, ravdess_files, touch
@@ -237,17 +236,3 @@ def test_importing_the_corpora_is_cheap():
     code = f"import sys, serzoo.corpora; print([name for name in {heavy.split()} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_fingerprint_sees_names_and_ends_and_no_order_of_the_rows(tmp_path):
-    for name in ("a.wav", "b.wav"):
-        (tmp_path / name).write_bytes(b"12")
-    row = {"corpus": "toy", "file": "a.wav", "start": np.nan, "end": np.nan, "emotion": "anger"}
-    row |= {"gender": "male", "speaker": "1"}
-    other = row | {"file": "b.wav"}
-
-    def of(*rows):
-        return corpora.fingerprints(pd.DataFrame(rows), {"toy": tmp_path})["toy"]["sha256"]
-
-    assert of(row, other) == of(other, row)
-    assert len({of(row), of(row | {"end": 2.0}), of(other)}) == 3

@@ -38,14 +38,14 @@ def write(path, random, seconds=0.25):
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory):
-    """Four actors of RAVDESS, two speakers of EmoDB, a noise and a room."""
+    """Four actors of RAVDESS, three speakers of EmoDB, a noise and a room."""
     folder, random = tmp_path_factory.mktemp("corpora"), np.random.default_rng(0)
     for code, letter in EMOTIONS.values():
         for actor in ACTORS:
             for statement in ("01", "02"):
                 name = f"03-01-{code}-01-{statement}-01-{actor}.wav"
                 write(folder / "ravdess" / f"Actor_{actor}" / name, random)
-        for speaker in ("03", "08"):
+        for speaker in ("03", "08", "09"):
             write(folder / "emodb" / "wav" / f"{speaker}a01{letter}a.wav", random)
     for fold in range(1, 6):
         write(folder / "esc10" / "002 - Rain" / f"{fold}-10{fold}-A.wav", random)
@@ -164,7 +164,7 @@ def test_probes_cover_what_was_given(whole):
     assert {each["label"] for each in result["probes"]} == {"gender", "corpus", "noise", "speaker"}
     assert result["not_probed"] == {}
     corpus = next(each for each in result["probes"] if each["label"] == "corpus")
-    assert corpus["num_speakers"] == 6  # four actors by their folds, one of EmoDB for each fold
+    assert corpus["num_speakers"] == 7  # four actors by their folds, of EmoDB two for one fold and one for the other
 
 
 def test_matrix_holds_folds_at_home_and_weights_elsewhere(whole, run):
@@ -173,7 +173,7 @@ def test_matrix_holds_folds_at_home_and_weights_elsewhere(whole, run):
     assert cells["ravdess"]["own"] and not cells["emodb"]["own"]
     own = summarize(tables.read(run), 10)["ua"]["value"]
     assert cells["ravdess"]["ua"]["value"] == cells["ravdess"]["ua_all_answers"]["value"] == pytest.approx(own)
-    assert (cells["emodb"]["n"], cells["emodb"]["num_speakers"]) == (8, 2)
+    assert (cells["emodb"]["n"], cells["emodb"]["num_speakers"]) == (12, 3)
 
 
 def test_a_sample_that_one_part_judged_is_not_taken_for_predictions(run, roots):

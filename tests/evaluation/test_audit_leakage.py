@@ -218,6 +218,15 @@ def test_two_asked_speakers_of_a_label_are_no_probe(planted, few):
     assert {"gender", "speaker"} <= {each["label"] for each in result["probes"]}
 
 
+def test_two_speakers_to_ask_are_no_probe(planted):
+    subject = planted("speaker")
+    subject.encoders = ("fold0",)  # which has not heard a0 and a1
+    result = audit_leakage(subject, table_of(corpora=("a",)), {}, resamples=50)
+    assert result["not_probed"]["speaker"] == "fewer than 3 speakers to ask"
+    assert result["not_probed"]["gender"] == "fewer than 3 speakers of female, male"
+    assert result["probes"] == []
+
+
 def test_weights_that_have_heard_everybody(planted):
     subject = planted()
     subject.encoders = ("fold0",)

@@ -83,9 +83,8 @@ def leakage(
                 gathered[layer, "noise"] += _split(x, rows, names, tested, of_speaker=False)
     found = []
     for (layer, label), splits in gathered.items():
-        reason = _few_speakers(splits) if label in OF_SPEAKER else None
-        if reason or not splits:
-            not_probed[label] = reason or _TOO_FEW[label]
+        if reason := _few_speakers(splits, label in OF_SPEAKER) if splits else _TOO_FEW[label]:
+            not_probed[label] = reason
             continue
         for kind in probes.KINDS:
             options = {"of_speaker": label != "noise", "resamples": resamples, "seed": seed}
@@ -186,8 +185,15 @@ def _split(
     return [probes.Split(x[a], labels[a], units[a], x[b], labels[b], speakers[b])]
 
 
-def _few_speakers(splits: Sequence[probes.Split]) -> str | None:
-    """Name the labels that too few of the asked speakers have for an interval, without which nothing can be told."""
+def _few_speakers(splits: Sequence[probes.Split], of_speaker: bool) -> str | None:
+    """Say where too few speakers are asked for an interval, without which nothing can be told.
+
+    Of a label that all utterances of a speaker share, each value needs enough of them: its speakers are drawn by
+    themselves.
+    """
+    if not of_speaker:
+        asked = {speaker for split in splits for speaker in split.speakers}
+        return f"fewer than {MIN_SPEAKERS} speakers to ask" if len(asked) < MIN_SPEAKERS else None
     pairs = {pair for split in splits for pair in zip(split.truth, split.speakers, strict=True)}
     held = [label for label, _ in pairs]
     learnt = {label for split in splits for label in split.labels}
