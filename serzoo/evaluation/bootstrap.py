@@ -23,12 +23,25 @@ from serzoo.evaluation.predictions import arrays, classes
 METHODS = ("bca", "percentile", "studentised")
 DEFAULT_METHOD = "studentised"
 MIN_SPEAKERS = 3  # of two, the only draw that has a standard error is that of both: it says nothing about the spread
+FEW_SPEAKERS = 10  # from here on, docs/coverage.md has measured how often the interval holds the truth
 _CHUNK_BYTES = 16 * 2**20
 _NO_SPREAD = 1e-9  # of figures, which are about 1: what rounding leaves of 0
 
 Statistic = Callable[[np.ndarray], np.ndarray]
 Influence = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Spread = Callable[[np.ndarray, np.ndarray], np.ndarray]  # times (draws, speakers), sums (draws, ...): standard errors
+
+
+def caution(num_speakers: int, names: str = "") -> str | None:
+    """Say what a reader must know of intervals over so few speakers, if anything; ``names`` are added to fewer than 3.
+
+    Example:
+        >>> caution(9), caution(10)
+        ('9 speakers only: the intervals are too narrow', None)
+    """
+    if num_speakers < MIN_SPEAKERS:
+        return f"fewer than {MIN_SPEAKERS} speakers{names and f' ({names})'}: no interval"
+    return f"{num_speakers} speakers only: the intervals are too narrow" if num_speakers < FEW_SPEAKERS else None
 
 
 class SpeakerConfusions(NamedTuple):

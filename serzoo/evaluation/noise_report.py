@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from serzoo.evaluation.bootstrap import caution
 from serzoo.evaluation.figures import markdown, percent
 from serzoo.evaluation.plots import INK, SOFT_INK, figure_of, png
 
@@ -22,6 +23,8 @@ def markdown_of(found: Mapping[str, Any]) -> str:
         f"{100 * first['chance']:.1f}. Intervals (95 %) are over speakers; every model hears the same noise. "
         "Differences are paired.",
     ]
+    few = caution(first["num_speakers"])
+    text += [f"Warning: {few}."] if few else []
     by_gender = dict.fromkeys(key for row in found["rows"] for key in row if key.startswith("ua_"))
     for pool, about in found["pools"].items():
         lines = {model: [*by_pool["clean"], *by_pool[pool]] for model, by_pool in curves.items()}

@@ -7,7 +7,14 @@ from serzoo.errors import CorpusError
 
 DECIMALS = 4
 TIME_DECIMALS = 6  # of start and end, in seconds
-REQUIRED = ("corpus", "file", "start", "end", "speaker", "gender", "seed", "fold", "truth")
+COLUMNS = ("corpus", "file", "start", "end", "speaker", "gender", "seed", "fold", "truth")
+DEFAULTS = {
+    "start": np.nan,
+    "end": np.nan,
+    "gender": np.nan,
+    "seed": 0,
+    "fold": np.nan,
+}  # of columns that are not there
 OPTIONAL = ("condition", "note")
 PREFIX = "p_"
 TRUTH, VALUE = "truth_", "value_"
@@ -19,7 +26,8 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
     """Check a table of predictions and bring it into canonical types, column order and precision.
 
     Args:
-        predictions: the table; the columns may stand in any order.
+        predictions: the table; the columns may stand in any order. Without ``start`` and ``end`` a row is a whole file,
+            without ``gender`` it is unknown; without ``seed`` there was one, without ``fold`` none.
         source: what to call the table in errors, such as its path.
 
     Returns:
@@ -30,7 +38,7 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
             does not sum to 1 over the classes, a file, speaker, seed or condition is missing, or a row comes twice.
 
     Example:
-        >>> validate(pd.DataFrame(columns=[*REQUIRED, "p_anger", "p_sadness"]))
+        >>> validate(pd.DataFrame(columns=[*COLUMNS, "p_anger", "p_sadness"]))
         Traceback (most recent call last):
         serzoo.errors.CorpusError: predictions: a table of predictions needs at least one row. Received: none.
     """
@@ -38,7 +46,8 @@ def validate(predictions: pd.DataFrame, source: str = "predictions") -> pd.DataF
     _check_columns(predictions, labels, source)
     if predictions.empty:
         raise CorpusError(f"{source}: a table of predictions needs at least one row. Received: none.")
-    order = [*REQUIRED, *(name for name in OPTIONAL if name in predictions), *(PREFIX + label for label in labels)]
+    predictions = predictions.assign(**{name: value for name, value in DEFAULTS.items() if name not in predictions})
+    order = [*COLUMNS, *(name for name in OPTIONAL if name in predictions), *(PREFIX + label for label in labels)]
     order += [prefix + name for name in continuous_heads(predictions) for prefix in (TRUTH, VALUE)]
     table = predictions[order].reset_index(drop=True).copy()
     for name in ("start", "end"):
@@ -122,25 +131,25 @@ def key_columns(predictions: pd.DataFrame, *more: str) -> list[str]:
         Column names.
 
     Example:
-        >>> key_columns(pd.DataFrame(columns=REQUIRED), "seed")
+        >>> key_columns(pd.DataFrame(columns=COLUMNS), "seed")
         ['corpus', 'file', 'start', 'seed']
     """
     return ["corpus", "file", "start", *(["condition"] if "condition" in predictions else []), *more]
 
 
 def _check_columns(predictions: pd.DataFrame, labels: list[str], source: str) -> None:
-    missing = [name for name in REQUIRED if name not in predictions]
+    missing = [name for name in COLUMNS if name not in predictions and name not in DEFAULTS]
     if missing:
         came = ", ".join(map(str, predictions.columns)) or "none"
         raise CorpusError(f"{source} lacks the columns {', '.join(missing)}. Received: {came}.")
     heads = continuous_heads(predictions)
     if lacking := [TRUTH + name for name in heads if TRUTH + name not in predictions]:
         raise CorpusError(f"{source} lacks the columns {', '.join(lacking)}. Received: {VALUE}... alone.")
-    known = {*REQUIRED, *OPTIONAL, *(PREFIX + label for label in labels)}
+    known = {*COLUMNS, *OPTIONAL, *(PREFIX + label for label in labels)}
     known |= {prefix + name for name in heads for prefix in (TRUTH, VALUE)}
     unknown = [str(name) for name in predictions.columns if name not in known]
     if unknown:
-        allowed = ", ".join([*REQUIRED, *OPTIONAL, "p_CLASS", "truth_HEAD and value_HEAD"])
+        allowed = ", ".join([*COLUMNS, *OPTIONAL, "p_CLASS", "truth_HEAD and value_HEAD"])
         raise CorpusError(f"{source} has unknown columns {', '.join(unknown)}. Allowed: {allowed}.")
     if not predictions.columns.is_unique:
         raise CorpusError(f"{source} has the same column twice. Received: {', '.join(predictions.columns)}.")

@@ -1,10 +1,11 @@
 """The table of predictions behind every figure, and the file that keeps it.
 
-One row is one answer: ``corpus, file, start, end, speaker, gender, seed, fold, truth``, optionally ``condition``
-("clean", "esc10 0 dB") and ``note`` (what a reader of any figure must know), then one column ``p_CLASS`` per class,
-and for each continuous head, such as arousal, ``truth_HEAD`` (empty where it is not known) and ``value_HEAD``.
-``start`` and ``end`` are seconds, empty for a whole file. Probabilities have four decimals in memory as in the file: a
-figure computed before writing and one computed from the file are the same figure.
+One row is one answer: ``corpus, file, start, end, speaker, gender, seed, fold, truth``, of which a file from elsewhere
+may lack ``start``, ``end``, ``gender``, ``seed`` and ``fold``; optionally ``condition`` ("clean", "esc10 0 dB") and
+``note`` (what a reader of any figure must know), then one column ``p_CLASS`` per class, and for each continuous head,
+such as arousal, ``truth_HEAD`` (empty where it is not known) and ``value_HEAD``. ``start`` and ``end`` are seconds,
+empty for a whole file. Probabilities have four decimals in memory as in the file: a figure computed before writing and
+one computed from the file are the same figure.
 """
 
 import csv
@@ -20,10 +21,10 @@ import pandas as pd
 
 from serzoo.errors import CorpusError, MissingFileError, first_line
 from serzoo.evaluation.prediction_table import (
+    COLUMNS,
     DECIMALS,
     OPTIONAL,
     PREFIX,
-    REQUIRED,
     TIME_DECIMALS,
     TRUTH,
     VALUE,
@@ -37,10 +38,10 @@ from serzoo.evaluation.published import published_predictions
 from serzoo.files import replace_file
 
 __all__ = [
+    "COLUMNS",
     "DECIMALS",
     "OPTIONAL",
     "PREFIX",
-    "REQUIRED",
     "TIME_DECIMALS",
     "TRUTH",
     "VALUE",

@@ -16,8 +16,8 @@ from serzoo.errors import CorpusError
 from serzoo.evaluation import predictions as tables
 from serzoo.evaluation.bootstrap import (
     DEFAULT_METHOD,
-    MIN_SPEAKERS,
     SpeakerConfusions,
+    caution,
     intervals,
     speaker_confusions,
 )
@@ -258,12 +258,8 @@ def _mean_and_std(values: list[float]) -> dict[str, Any]:
 
 
 def _warnings(table: pd.DataFrame, confusions: SpeakerConfusions, occurring: np.ndarray) -> list[str]:
-    found = []
-    if len(confusions.speakers) < MIN_SPEAKERS:
-        names = ", ".join(map("/".join, confusions.speakers))
-        found.append(f"fewer than {MIN_SPEAKERS} speakers ({names}): no interval")
-    elif len(confusions.speakers) < 10:
-        found.append(f"{len(confusions.speakers)} speakers only: the intervals are too narrow")
+    few = caution(len(confusions.speakers), ", ".join(map("/".join, confusions.speakers)))
+    found = [few] if few else []
     absent = [label for label, occurs in zip(confusions.labels, occurring, strict=True) if not occurs]
     if absent:
         found.append(f"classes without examples, left out of ua: {', '.join(absent)}")

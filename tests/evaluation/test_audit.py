@@ -211,6 +211,7 @@ def test_recordings_that_were_trained_on_under_other_names_are_refused(run, root
 def test_markdown_has_a_table_for_each_part(whole):
     found, out = whole
     text = (out / "audit.md").read_text()
+    assert "of fewer than 10 speakers it is too narrow" in text
     for title in ("# Audit of mtl", "## Gender", "## Leakage", "## Robustness", "## Cross-corpus"):
         assert f"{title}\n" in text
     for verdict in found["verdicts"]:

@@ -128,6 +128,7 @@ def test_the_curve(measure, roots, table, tmp_path):
     assert len(written) == len(keys) and set(written["parameters"]) == {123}
     text = (tmp_path / "out" / "noise_curve.md").read_text()
     for part in (
+        "Warning: fewer than 3 speakers",
         "Noise of known types (hiss, hum)",
         "Noise of other types (click)",
         "| a |",

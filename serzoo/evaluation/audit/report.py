@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from serzoo.evaluation.bootstrap import FEW_SPEAKERS
 from serzoo.evaluation.figures import markdown, percent, sign_of
 
 _TITLES = {
@@ -12,6 +13,10 @@ _TITLES = {
     "robustness": "Robustness",
     "cross_corpus": "Cross-corpus",
 }
+_LEGEND = (
+    "Figures are in per cent, in brackets the 95 % interval, bootstrapped over speakers; of fewer than "
+    f"{FEW_SPEAKERS} speakers it is too narrow."
+)
 
 
 def verdicts(found: Mapping[str, Any]) -> list[str]:
@@ -39,7 +44,7 @@ def markdown_of(found: Mapping[str, Any]) -> str:
     lines = [f"# Audit of {', '.join(found['models'])}", ""]
     lines += [f"- {sentence}" for sentence in found["verdicts"]]
     lines += [f"- Skipped: {part}: {reason.rstrip('.')}." for part, reason in found["skipped"].items()]
-    lines += ["", "Figures are in per cent, in brackets the 95 % interval, bootstrapped over speakers.", ""]
+    lines += ["", _LEGEND, ""]
     for part, write in _WRITERS.items():
         if part in found:
             lines += [f"## {_TITLES[part]}", "", *write(found[part])]
