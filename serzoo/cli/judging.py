@@ -32,7 +32,10 @@ def evaluate(
     ] = None,
     denoise: Annotated[
         str | None,
-        typer.Option(metavar="DENOISER", help="Put spectral_subtraction or wavelet_shrinkage before the model."),
+        typer.Option(
+            metavar="DENOISER",
+            help="Put spectral_subtraction, wavelet_shrinkage or wavelet_shrinkage_universal before the model.",
+        ),
     ] = None,
     clips: Annotated[
         int, typer.Option(metavar="N", min=0, max=24, help="Recordings in report.html to be played; 0 for none.")

@@ -73,7 +73,8 @@ def scan(
     Args:
         root: existing table file, or folder of an audformat database.
         columns: serzoo's name to the table's name, for columns that are called differently, such as
-            ``{"emotion": "label"}``. Columns that it does not name are kept under their own names.
+            ``{"emotion": "label"}``; the case makes no difference. Columns that it does not name are kept under their
+            own names.
         emotions: label to canonical emotion, or to ``None`` for labels that are none, such as ``{"xxx": None}``.
         folder: what the files are relative to.
         table: name of the table in an audformat database; by default the first one with an emotion.
@@ -145,7 +146,8 @@ def folder(root: Path, folder: str | PathLike | None = None, **options: Any) -> 
 def _names(where: str, found: list[str], columns: Mapping[str, str], root: Path) -> dict[str, str]:
     """Return serzoo's name to the table's name for every column that is there."""
     lacking = [f"{theirs} (for {ours})" for ours, theirs in columns.items() if theirs not in found]
-    names = {ours: _default(ours, found, root) for ours in COLUMNS if ours != "corpus" and ours not in columns}
+    own = [name for name in (*COLUMNS, *DIMENSIONS) if name != "corpus" and name not in columns]
+    names = {ours: _default(ours, found, root) for ours in own}
     names = {ours: theirs for ours, theirs in names.items() if theirs in found} | dict(columns)
     lacking += [ours for ours in ("file", "emotion") if ours not in names]
     if lacking:
@@ -159,9 +161,11 @@ def _names(where: str, found: list[str], columns: Mapping[str, str], root: Path)
 
 def _default(ours: str, found: Any, root: Path) -> str:
     emobox = {"file": "wav", "emotion": "emo", "start": "start_time", "end": "end_time", "speaker": "spk"}
-    if root.suffix.lower() == ".jsonl" and ours not in found:
-        return emobox.get(ours, ours)
-    return ours
+    if ours in found:
+        return ours
+    if len(same := [name for name in found if str(name).strip().lower() == ours]) == 1:
+        return same[0]
+    return emobox.get(ours, ours) if root.suffix.lower() == ".jsonl" else ours
 
 
 def _row(

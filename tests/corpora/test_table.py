@@ -285,6 +285,16 @@ def test_rows_whose_label_is_missing_are_kept_and_counted(tmp_path):
     assert kept["file"].tolist() == ["c.wav"] and dropped == {"no emotion label": 3}
 
 
+def test_case_of_column_names_is_ignored(tmp_path):
+    table = corpora.read(
+        "table", write(tmp_path, "File, Emotion,SPEAKER,Arousal,start,Start\na.wav,fear,Ada,2,0.5,9\n")
+    )
+    assert table[["file", "emotion", "speaker", "arousal", "start"]].values.tolist() == [
+        ["a.wav", "fear", "Ada", 2, 0.5]
+    ]
+    assert table["Start"].tolist() == ["9"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
