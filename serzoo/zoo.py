@@ -161,7 +161,10 @@ def _open_name(text: str, weights: str | None, denoise: str | None) -> Classifie
         if (entry := entries.get(tag or weights)) is None:
             raise unknown_name(f"weights of {name}", tag or weights, entries, see=f"serzoo show {name}")
     if entry is None:
-        raise WeightsError(f"No trained weights ship with {name}; load({name!r}, weights=None) gives fresh ones.")
+        raise WeightsError(
+            f"No trained weights ship with {name}; load({name!r}, weights=None) gives fresh ones, serzoo train {name} "
+            "trains them."
+        )
     return open_weights(settings, entry, denoise)
 
 
