@@ -132,7 +132,9 @@ def _limits(config: "Config", tag: str) -> list[str]:
     if "target" in config.streams:
         limits.append("it is trained with a second, unlabelled corpus (--target), whose classes must be the same")
     if config.pretraining:
-        limits.append("it needs pre-training (serzoo pretrain), and knows no speech beyond what that heard")
+        first = f"serzoo pretrain {config.name} --corpus NAME=ROOT --protocol PROTOCOL --out RUN-OF-INIT"
+        limits.append(f"before its training comes another, {first}, without --protocol for the protocol all")
+        limits.append("it knows no speech beyond what its pre-training heard")
     if "gender" in config.heads:
         limits.append("gender is what the corpora write down, two values")
     return [*limits, *config.limits]

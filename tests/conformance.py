@@ -10,6 +10,7 @@ no such position (``zero_padding=False`` lifts that for layers that pass their i
 """
 
 import inspect
+import inspect
 import json
 import tempfile
 from pathlib import Path
@@ -92,8 +93,9 @@ def run_model_conformance(
 
 
 def check_config_round_trip(layer):
-    """A layer made from a layer's config, by way of JSON, has the same config, and Keras knows its class."""
+    """A config holds every argument, and a layer made from it, by way of JSON, has the same; Keras knows its class."""
     config = json.loads(json.dumps(layer.get_config()))
+    assert {*inspect.signature(type(layer)).parameters} - {"kwargs"} <= {*config}
     assert json.loads(json.dumps(type(layer).from_config(dict(config)).get_config())) == config
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer)
