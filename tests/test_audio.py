@@ -178,7 +178,7 @@ def test_an_excerpt_is_the_same_samples_of_the_whole(tmp_path, rate, suffix):
     for start_s, end_s in [
         (0.0, 0.5),
         (0.1, 0.3),
-        (1.2345, 2.9),
+        (1.23456, 2.90003),
         (2.0, None),
         (None, 1.0),
         (3.5, 4.0),
@@ -201,7 +201,7 @@ def test_an_excerpt_of_a_tenth_of_a_second_may_start_anywhere(clips):
 
 
 @pytest.mark.parametrize(
-    "span", [(-1, None), (5, None), (1, 1), (1.5, 1), (0, 9), (1, 1.05), (1.85, None), (float("inf"), None), (0, -1)]
+    "span", [(-1, None), (5, None), (1, 1), (1.5, 1), (0, 2), (1, 1.05), (1.85, None), (float("inf"), None), (0, -1)]
 )
 def test_an_excerpt_that_is_not_there_is_refused(clips, span):
     with pytest.raises(AudioError, match="Received"):
@@ -265,6 +265,7 @@ INFINITE[100] = -np.inf
         ((noise(16000), 16000), None, "path or an array.*Received: tuple"),
         (["a.wav", "b.wav"], None, "path or an array.*Received: list"),
         ((noise(16000) * 32767).astype("int32"), 16000, "int32 array count in steps of 2..-31, .* a narrower type"),
+        (np.full(16000, -(2**15), "int32"), 16000, "int32 array .* the largest is 32768"),
         ((noise(16000) * 32767).astype("int64"), 16000, "int64 array count in steps of 2..-63, .* a narrower type"),
         (np.zeros(16000, bool), 16000, "floats or integers"),
         (np.zeros(16000, complex), 16000, "floats or integers"),

@@ -69,13 +69,19 @@ def test_odd_wavs_are_read_whatever_their_suffix(tmp_path, name, suffix):
     assert audio.info(path) == (0.3, 16000, 1)
 
 
-def test_flac_of_unknown_length(tmp_path):
-    path = tmp_path / "a.flac"
-    soundfile.write(path, SAMPLES, 16000)
+def write_flac_of_unknown_length(path, rate):
+    soundfile.write(path, SAMPLES, rate)
     content = bytearray(path.read_bytes())
     content[21] &= 0xF0  # the total of 36 bits in STREAMINFO; 0 is unknown
     content[22:26] = bytes(4)
     path.write_bytes(content)
+
+
+def test_flac_of_unknown_length(tmp_path):
+    path = tmp_path / "a.flac"
+    write_flac_of_unknown_length(path, 32000)
+    assert audio.info(path) == (0.15, 32000, 1)
+    write_flac_of_unknown_length(path, 16000)
     np.testing.assert_array_equal(audio.read(path), HEARD)
     np.testing.assert_array_equal(audio.read(path, start_s=0.1, end_s=0.25), HEARD[1600:4000])
     assert audio.info(path) == (0.3, 16000, 1)

@@ -162,7 +162,7 @@ def test_refusals_say_what_came():
     with pytest.raises(UnknownNameError, match="predicted holds labels that are no class: 'joy'. Allowed: anger"):
         metrics.confusion(["anger"], ["joy"], LABELS)
     with pytest.raises(UnknownNameError, match="truth holds labels that are no class: nan"):
-        metrics.confusion([float("nan")], ["anger"], LABELS)
+        metrics.confusion([np.nan], ["anger"], [*LABELS, np.nan])
     with pytest.raises(UnknownNameError, match="truth holds labels that are no class: 'joy'"):
         metrics.confusion(pd.Series(["anger", "joy"], index=[5, 9]), ["anger", "fear"], LABELS)
     with pytest.raises(ValueError, match="each class once"):

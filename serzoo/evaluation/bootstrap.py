@@ -228,16 +228,16 @@ def _by_influence(influence: Influence, counts: np.ndarray) -> Spread:
 
 def _by_jackknife(statistic: Statistic, counts: np.ndarray) -> Spread:
     def spread(times: np.ndarray, sums: np.ndarray) -> np.ndarray:
-        total, squares, number = 0.0, 0.0, 0.0
-        for speaker, own in enumerate(counts):
-            with np.errstate(all="ignore"):  # of a speaker who was not drawn more is taken off than there is
-                figures = statistic(sums - own)
-            times_left = np.where(np.isnan(figures), 0.0, times[:, speaker, None])
-            figures = np.where(times_left > 0, figures, 0.0)
-            total, squares = total + times_left * figures, squares + times_left * figures**2
-            number = number + times_left
+        with np.errstate(all="ignore"):  # of a speaker who was not drawn more is taken off than there is
+            figures = np.stack([statistic(sums - own) for own in counts], axis=1)  # (draws, speakers, figures)
+        times_left = np.where(np.isnan(figures), 0.0, times[:, :, None])
+        figures = np.where(times_left > 0, figures, 0.0)
+        number = times_left.sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.sqrt(np.maximum(squares - total**2 / number, 0.0) * (number - 1) / number)
+            # Around their mean: a difference of squares would leave 1e-8 of speakers who are all alike.
+            middle = (times_left * figures).sum(axis=1) / number
+            squares = (times_left * (figures - middle[:, None]) ** 2).sum(axis=1)
+            return np.sqrt(squares * (number - 1) / number)
 
     return spread
 

@@ -58,6 +58,12 @@ def test_the_choice_hangs_on_no_order_of_the_rows(both):
     assert chosen[0] == chosen[1]
 
 
+def test_an_utterance_in_one_form_alone_takes_no_turn():
+    table = emodb_in("emodb", ["anger"])[:3]
+    table = pd.concat([table, table.iloc[[0, 2]].assign(corpus="emodb_first2s")])
+    assert in_one_form(table) == [True, True, False, False, True]
+
+
 def test_corpora_without_another_form_are_left_alone():
     table = pd.concat([emodb_in("emodb", ["anger"]), ravdess()], ignore_index=True)
     assert all(in_one_form(table))

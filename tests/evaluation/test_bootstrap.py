@@ -61,13 +61,22 @@ def hits_of(num_speakers, random, num_clips=40, skill=0.7, spread=0.1):
 
 
 @pytest.mark.parametrize(("method", "name"), [("percentile", "percentile"), ("bca", "BCa")])
-def test_methods_equal_scipy(method, name):
+@pytest.mark.parametrize(
+    ("hits", "level"),
+    [
+        (hits_of(15, np.random.default_rng(1), spread=0.25), 0.95),
+        (np.stack([1 - np.linspace(0, 1, 15) ** 6, np.ones(15)], axis=1), 0.5),
+        (np.array([[2.0, 2], [2, 2], [2, 2], [2, 2], [1, 2], [1, 2], [0, 2]]), 0.95),
+    ],
+    ids=["plain", "skewed", "tied"],
+)
+def test_methods_equal_scipy(method, name, hits, level):
     from scipy import stats
 
-    hits = hits_of(15, np.random.default_rng(1), spread=0.25)
-    own = bootstrap.intervals(hits, accuracy, resamples=40_000, method=method)
+    options = {"n_resamples": 40_000, "method": name, "confidence_level": level, "rng": 0}
+    own = bootstrap.intervals(hits, accuracy, resamples=40_000, method=method, level=level)
     rates = hits[:, 0] / hits[:, 1]
-    expected = stats.bootstrap((rates,), np.mean, n_resamples=40_000, method=name, rng=0).confidence_interval
+    expected = stats.bootstrap((rates,), np.mean, **options).confidence_interval
     assert own.low[0] == pytest.approx(expected.low, abs=2e-3)
     assert own.high[0] == pytest.approx(expected.high, abs=2e-3)
 
@@ -109,16 +118,21 @@ def test_influences_are_derivatives():
             )
 
 
-def test_studentised_equals_a_literal_one():
+@pytest.mark.parametrize(
+    "rates",
+    [np.random.default_rng(2).random(12), np.array([0.5] * 6 + [0.0, 0.86, 0.03]), np.array([0.5] * 8 + [0.3, 0.42])],
+    ids=["plain", "draws without spread", "ends beyond the draws"],
+)
+def test_studentised_equals_a_literal_one(rates):
     """One figure, the mean of equally large speakers: t of each draw by hand."""
-    rates = np.random.default_rng(2).random(12)
-    result = bootstrap.intervals(rates[:, None] / 12, lambda sums: sums, resamples=500, seed=1)
-    random = np.random.RandomState(1)
-    drawn = rates[(random.random_sample((500, 12)) * 12).astype(int)]
-    error = drawn.std(axis=1, ddof=1) / np.sqrt(12)
-    low, high = np.quantile((drawn.mean(axis=1) - rates.mean()) / error, [0.025, 0.975])
-    own = rates.std(ddof=1) / np.sqrt(12)
-    expected = [rates.mean() - high * own, rates.mean() - low * own]
+    size, mean = len(rates), rates.mean()
+    result = bootstrap.intervals(rates[:, None] / size, lambda sums: sums, resamples=500, seed=1)
+    drawn = rates[(np.random.RandomState(1).random_sample((500, size)) * size).astype(int)]
+    means, errors = drawn.mean(axis=1), drawn.std(axis=1, ddof=1) / np.sqrt(size)
+    spread = errors > 1e-9
+    low, high = np.quantile((means[spread] - mean) / errors[spread], [0.025, 0.975])
+    own = rates.std(ddof=1) / np.sqrt(size)
+    expected = np.clip([mean - high * own, mean - low * own], means.min(), means.max())
     assert [result.low[0], result.high[0]] == pytest.approx(expected)
 
 

@@ -50,6 +50,8 @@ def test_ece_in_closed_form():
     result = module.calibration(pd.DataFrame(rows))
     assert result["ece"] == pytest.approx(0.1)
     assert [each["count"] for each in result["bins"]] == [10, 10]
+    edges = [edge for each in result["bins"] for edge in (each["low"], each["high"])]
+    assert edges == pytest.approx([8 / 15, 9 / 15, 14 / 15, 1])
     assert result["nll"] < np.inf  # a truth that had probability 0
 
 

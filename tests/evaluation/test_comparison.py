@@ -1,6 +1,7 @@
 """Comparison tables and terminal text hold the figures of the summaries, and everything a reader must know."""
 
 import io
+import math
 import re
 
 import pandas as pd
@@ -10,7 +11,7 @@ from toy_predictions import toy_predictions
 from serzoo.errors import CorpusError, MissingFileError, UnknownNameError
 from serzoo.evaluation import compare, compare_table, summarize, summary_text
 from serzoo.evaluation import predictions as tables
-from serzoo.evaluation.figures import percent
+from serzoo.evaluation.figures import percent, sign_of
 
 
 def cells(line):
@@ -53,9 +54,11 @@ def test_shipped_weights_are_compared_by_their_published_predictions():
 def test_table_says_what_was_left_out_and_stamped(runs):
     _, made = runs
     stamped = made["mtl"].iloc[7:].assign(note="speakers shared: not comparable")
-    text = compare_table({"a": made["stl"], "b": stamped}, resamples=50)
+    first = made["stl"].iloc[:-3]
+    text = compare_table({"a": first.assign(truth=first["truth"].mask(first.index == 9)), "b": stamped}, resamples=50)
+    assert "- a: dropped 1 rows: truth is missing" in text
     assert "- b: speakers shared: not comparable" in text
-    assert "473 pairs of 12 speakers; 7 rows without a partner left out" in text
+    assert "469 pairs of 12 speakers; 11 rows without a partner left out" in text
 
 
 def test_runs_of_the_same_name_are_told_apart(runs, tmp_path):
@@ -94,8 +97,9 @@ def test_summary_text(runs):
 def test_csv_holds_the_numbers_behind_the_text(runs):
     _, made = runs
     named = {"stl": made["stl"], "a_b": made["mtl"].assign(note="speakers shared: not comparable")}
-    table = pd.read_csv(io.StringIO(compare_table(named, resamples=100, form="csv"))).set_index("model")
-    summary, gain = summarize(made["mtl"], resamples=100), compare(made["mtl"], made["stl"], resamples=100)
+    options = {"resamples": 100, "seed": 3}
+    table = pd.read_csv(io.StringIO(compare_table(named, form="csv", **options))).set_index("model")
+    summary, gain = summarize(made["mtl"], **options), compare(made["mtl"], made["stl"], **options)
     assert table.loc["a_b", "wa"] == pytest.approx(summary["wa"]["value"], abs=1e-6)
     assert table.loc["a_b", "macro_f1_ci_low"] == pytest.approx(summary["macro_f1"]["ci_low"], abs=1e-6)
     assert table.loc["a_b", "ua_minus_first"] == pytest.approx(gain["ua"]["value"], abs=1e-6)
@@ -116,6 +120,11 @@ def test_latex_is_escaped_and_says_the_same_as_markdown(runs):
     assert rows[2].startswith(r"a\_b \& 50 \% & 240 & 2 & ")
     assert cells(markdown.splitlines()[3])[3] in rows[2]
     assert r"a\_b \& 50 \%: speakers shared: not comparable" in text
+
+
+def test_a_sign_is_that_of_the_whole_interval():
+    signs = {(0.1, 0.3): 1, (-0.3, -0.1): -1, (-0.1, 0.3): 0, (0, 0.3): 0, (-0.3, 0): 0, (math.nan, math.nan): 0}
+    assert {ends: sign_of({"value": 0.2, "ci_low": ends[0], "ci_high": ends[1]}) for ends in signs} == signs
 
 
 def test_unknown_form(runs):

@@ -21,9 +21,10 @@ def with_arousal(seed=0, num_speakers=12, num_seeds=2, missing=0):
     return tables.validate(table.assign(truth_arousal=truth, value_arousal=answer))
 
 
-@pytest.mark.parametrize("missing", [0, 7])
-def test_figures_are_those_of_the_metrics_averaged_over_seeds(missing):
+@pytest.mark.parametrize(("missing", "shift"), [(0, 0.0), (7, 0.0), (0, 1e6)])
+def test_figures_are_those_of_the_metrics_averaged_over_seeds(missing, shift):
     table = with_arousal(missing=missing)
+    table[["truth_arousal", "value_arousal"]] += shift
     found = continuous(table, resamples=50)["arousal"]
     assert found["n"] == len(table) - missing
     for name in ("ccc", "pcc", "mae", "rmse"):
@@ -57,6 +58,13 @@ def test_studentised_intervals_have_the_standard_error_of_the_jackknife():
     for figure, name in zip(spread, FIGURES, strict=True):
         values = [getattr(metrics, name)(rows["truth_arousal"], rows["value_arousal"]) for rows in without]
         assert figure == pytest.approx(np.std(values) * np.sqrt(11), rel=1e-6), name
+
+
+def test_speakers_of_one_name_in_two_corpora_are_two():
+    table = with_arousal()
+    number = table["speaker"].astype(int) - 1
+    shared = table.assign(corpus=np.where(number < 6, "toy", "toys"), speaker=(number % 6).astype(str))
+    assert continuous(shared, resamples=50) == continuous(table, resamples=50)
 
 
 def test_one_speaker_has_no_interval_and_no_truth_no_figure():
@@ -95,7 +103,8 @@ def test_they_stand_in_the_summary_and_survive_the_file(tmp_path):
     tables.write(tmp_path / "predictions.csv", table)
     read = tables.read(tmp_path)
     pd.testing.assert_frame_equal(read, table)
-    assert summarize(read, 100)["continuous"] == summarize(table, 100)["continuous"]
+    options = {"resamples": 100, "seed": 3, "method": "percentile"}
+    assert summarize(read, **options)["continuous"] == continuous(table, **options)
     figures = summarize(read, 100)["continuous"]["arousal"]
     text = summary_text(summarize(read, 100))
     assert f"arousal    CCC {figures['ccc']['value']:.3f} [{figures['ccc']['ci_low']:.3f}, " in text

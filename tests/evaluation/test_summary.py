@@ -40,7 +40,7 @@ def test_figures_are_pooled_over_folds_and_averaged_over_seeds():
 
 
 def test_mean_and_deviation_over_folds():
-    table = toy_predictions()
+    table = toy_predictions()[:-50]  # one of the seeds lacks them
     expected = [
         np.mean([reference.balanced_accuracy_score(r.truth, r.answer) for _, r in rows.groupby("seed")])
         for _, rows in answers(table).groupby("fold")
@@ -144,6 +144,7 @@ def test_difference_is_that_of_the_summaries_and_changes_sign():
         assert there[name]["value"] == pytest.approx(expected)
         assert there[name]["ci_low"] == pytest.approx(-back[name]["ci_high"])
         assert there[name]["ci_low"] < there[name]["value"] < there[name]["ci_high"]
+    assert (there["n"], there["num_rows"]) == (240, 480)
     assert there["recall"]["anger"]["value"] == pytest.approx(-back["recall"]["anger"]["value"])
 
 
@@ -174,6 +175,13 @@ def test_unpaired_rows_are_counted():
     result = compare(a.iloc[10:], b[b["seed"] == 0], resamples=10)
     assert result["unpaired"] == {"a": 240, "b": 10}
     assert (result["num_rows"], result["n"], result["seeds"]) == (230, 230, 1)
+    a.loc[:9, "truth"] = np.nan
+    assert compare(a, b, resamples=10)["dropped"] == {"a": {"truth is missing": 10}, "b": {}}
+
+
+def test_a_comparison_says_which_class_is_absent():
+    a, b = (table[table["truth"] != "sadness"] for table in (toy_predictions(), toy_predictions(seed=1)))
+    assert "classes without examples, left out of ua: sadness" in compare(a, b, resamples=10)["warnings"]
 
 
 def test_pairs_that_cannot_be():
@@ -195,7 +203,7 @@ def test_notes_travel():
     a = toy_predictions(num_rows=48)
     note = "speakers shared: not comparable"
     assert summarize(a.assign(note=note), resamples=10)["notes"] == [note]
-    assert compare(a, a.assign(note=note), resamples=10)["notes"] == [note]
+    assert compare(a.assign(note="old"), a.assign(note=note), resamples=10)["notes"] == ["old", note]
 
 
 # --- every figure against two libraries, where tables are awkward ----------------------------------------------------

@@ -49,6 +49,12 @@ def test_a_line_has_its_slope():
     np.testing.assert_allclose(y[4:-4, 2], 0.0, atol=1e-5)
 
 
+def test_deltas_are_float32_under_every_policy():
+    x = ops.convert_to_tensor(RNG.standard_normal((1, 9, 2)).astype("float32"))
+    y = Deltas(dtype="mixed_float16")(x, ops.convert_to_tensor(np.array([9], "int32")))
+    np.testing.assert_array_equal(ops.convert_to_numpy(y), run(x, np.array([9], "int32")))
+
+
 def test_errors():
     with pytest.raises(ValueError, match="width must be an integer >= 1. Received: 0"):
         Deltas(0)

@@ -103,6 +103,7 @@ def test_segment_classifier_against_numpy():
     found = np.asarray(layer(FRAMES, NUM_FRAMES, CLIP))
     kernel, bias = np.asarray(layer.kernel, "float64"), np.asarray(layer.bias, "float64")
     assert found.shape == (3, 3, 5)
+    assert layer(FRAMES[:, :20], NUM_FRAMES, CLIP).shape == (3, 2, 5)
     for i, n in enumerate(NUM_FRAMES):
         for s in range(3):
             frames = FRAMES[i, 10 * s : min(10 * s + 10, n)].astype("float64")
