@@ -10,7 +10,6 @@ no such position (``zero_padding=False`` lifts that for layers that pass their i
 """
 
 import inspect
-import inspect
 import json
 import tempfile
 from pathlib import Path
