@@ -8,13 +8,8 @@ from serzoo.errors import CorpusError
 DECIMALS = 4
 TIME_DECIMALS = 6  # of start and end, in seconds
 COLUMNS = ("corpus", "file", "start", "end", "speaker", "gender", "seed", "fold", "truth")
-DEFAULTS = {
-    "start": np.nan,
-    "end": np.nan,
-    "gender": np.nan,
-    "seed": 0,
-    "fold": np.nan,
-}  # of columns that are not there
+# what a row without the column is taken to say
+DEFAULTS = {"start": np.nan, "end": np.nan, "gender": np.nan, "seed": 0, "fold": np.nan}
 OPTIONAL = ("condition", "note")
 PREFIX = "p_"
 TRUTH, VALUE = "truth_", "value_"

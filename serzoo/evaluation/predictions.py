@@ -100,10 +100,8 @@ def from_table(
     missing = [name for name in ("corpus", "file", "emotion", "speaker") if name not in table]
     if missing:
         raise CorpusError(f"the corpus table lacks the columns {', '.join(missing)}. Received: {', '.join(table)}.")
-    columns = {name: table[name].to_numpy() for name in ("corpus", "file")}
-    columns |= {name: table[name].to_numpy() if name in table else np.nan for name in ("start", "end")}
-    columns["speaker"] = table["speaker"].to_numpy()
-    columns["gender"] = table["gender"].to_numpy() if "gender" in table else None
+    given = [name for name in ("corpus", "file", "start", "end", "speaker", "gender") if name in table]
+    columns = {name: table[name].to_numpy() for name in given}
     columns |= {"seed": seed, "fold": fold, "truth": table["emotion"].to_numpy()}
     columns |= {name: value for name, value in (("condition", condition), ("note", note)) if value is not None}
     columns |= {PREFIX + label: probabilities[:, i] for i, label in enumerate(classes)}

@@ -82,11 +82,11 @@ def pretrain(
             f"Pre-training plays no clip in rooms and no noise alone: augmentation.{wanted[0]} must be 0. Received: "
             f"{getattr(config.augmentation, wanted[0])}."
         )
-    given = [key for key in Pretraining.model_fields if f"training.{key}" in overrides]
-    if meant := [key for key in given if f"pretraining.{key}" not in overrides]:
-        raise ConfigError(
-            f"Pre-training has a schedule of its own: training.{meant[0]} is not read. Set pretraining.{meant[0]}."
-        )
+    for key in Pretraining.model_fields:
+        if f"training.{key}" in overrides and f"pretraining.{key}" not in overrides:
+            raise ConfigError(
+                f"Pre-training has a schedule of its own: training.{key} is not read. Set pretraining.{key}."
+            )
     if not roots and audio_folder is None:
         raise RunError("Pre-training needs sound: corpora (--corpus NAME=ROOT) or a folder (--audio FOLDER).")
     parts, skipped = [], {}
